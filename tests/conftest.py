@@ -14,9 +14,10 @@ try:
     import torchvision  # noqa: F401
 except RuntimeError:
     # A torchvision built for CUDA beside a CPU torch cannot load its compiled operators and then fails to import,
-    # though models and transforms need none of them. Declaring the one operator that it looks for is enough.
+    # though models and transforms need none of them. Declaring the operators that it looks for is enough.
     _torchvision_ops = torch.library.Library("torchvision", "DEF")
-    _torchvision_ops.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for _name in ("nms", "qnms"):
+        _torchvision_ops.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 ROOT = Path(__file__).resolve().parents[1]
 
