@@ -9,6 +9,7 @@ Nothing is stored while computing: `ViT.trace` returns every attention map and e
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -57,7 +58,8 @@ class PatchEmbedding(nn.Module):
         height, width = (img_size, img_size) if isinstance(img_size, int) else img_size
         self.in_channels, self.patch_size, self.emb_size = in_channels, patch_size, emb_size
         self.grid = height // patch_size, width // patch_size
-        self.kind, self.interpolation = positions, interpolation
+        self.kind: Positions = positions
+        self.interpolation: Interpolation = interpolation
         # A convolution whose stride equals its kernel is one linear map, applied to every patch.
         self.projection = nn.Conv2d(in_channels, emb_size, patch_size, stride=patch_size, bias=bias)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, emb_size)) if class_token else None
@@ -87,7 +89,7 @@ class PatchEmbedding(nn.Module):
 
     def prefix_tokens(self, batch: int) -> Tensor:
         """Class token, then distillation token, then registers, copied for each image: [B prefix D]."""
-        parts = [p for p in (self.cls_token, self.dist_token, self.register_tokens) if p is not None]
+        parts: list[Tensor] = [p for p in (self.cls_token, self.dist_token, self.register_tokens) if p is not None]
         if not parts:
             return self.projection.weight.new_zeros(batch, 0, self.emb_size)
         return torch.cat(parts, dim=1).expand(batch, -1, -1)
@@ -262,11 +264,13 @@ class ClassificationHead(nn.Module):
         self.linear = nn.Linear(inputs * emb_size, n_classes) if n_classes else None
         self.dist_linear = nn.Linear(inputs * emb_size, n_classes) if n_classes and distilled else None
 
-    def classify(self, x: Tensor) -> Tensor:
-        """Logits of normalised tokens; of a model with two heads, their mean."""
+    def classify(self, x: Tensor, distilled: Tensor | None = None) -> Tensor:
+        """Logits of normalised tokens; with two heads their mean, the second reading `distilled` (else the same)."""
         if self.linear is None:
             raise ValueError("This model has no classification head: it gives attention and tokens, not classes.")
-        return self.linear(x) if self.dist_linear is None else (self.linear(x) + self.dist_linear(x)) / 2
+        if self.dist_linear is None:
+            return self.linear(x)
+        return (self.linear(x) + self.dist_linear(x if distilled is None else distilled)) / 2
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.norm(x))
@@ -331,6 +335,11 @@ class ViT(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
+    @property
+    def blocks(self) -> list[TransformerEncoderBlock]:
+        """The encoder blocks, first to last."""
+        return cast(list[TransformerEncoderBlock], list(self.encoder_blocks))
+
     def embed(self, pixels: Tensor) -> Tensor:
         """The tokens that enter the first block: [B C H W] to [B N D]."""
         return self.norm(self.patch_embedding(pixels))
@@ -347,7 +356,7 @@ class ViT(nn.Module):
             return head.classify(x[:, c.prefix :].mean(dim=1))
         if c.readout == "class_mean":
             return head.classify(torch.cat([x[:, 0], x[:, c.prefix :].mean(dim=1)], dim=-1))
-        return (head.linear(x[:, 0]) + head.dist_linear(x[:, 1])) / 2 if head.linear is not None else head.classify(x)
+        return head.classify(x[:, 0], x[:, 1])
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits [B classes] of images [B C H W]; H and W are multiples of the patch size. Keeps nothing.
@@ -369,7 +378,7 @@ class ViT(nn.Module):
         if torch.is_grad_enabled() and not x.requires_grad:
             x = x.detach().requires_grad_()  # a leaf of this call alone: the attentions need a graph
         tokens, attentions = [x], []
-        for block in self.encoder_blocks:
+        for block in self.blocks:
             x, attention = block.trace(x)
             tokens.append(x)
             attentions.append(attention)

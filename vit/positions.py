@@ -47,8 +47,10 @@ def resize_positions(
     if rule == "offset":
         scale = (to[0] + 0.1) / grid[0], (to[1] + 0.1) / grid[1]
         x = F.interpolate(x, scale_factor=scale, mode="bicubic")
-    elif rule in ("corners", "linear"):
-        x = F.interpolate(x, size=to, mode="bicubic" if rule == "corners" else "bilinear", align_corners=True)
+    elif rule == "corners":
+        x = F.interpolate(x, size=to, mode="bicubic", align_corners=True)
+    elif rule == "linear":
+        x = F.interpolate(x, size=to, mode="bilinear", align_corners=True)
     else:
         x = F.interpolate(x, size=to, mode="bicubic", antialias=rule == "antialias")
     return x.permute(0, 2, 3, 1).flatten(0, 2).to(positions.dtype)
