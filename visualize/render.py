@@ -180,17 +180,17 @@ def draw_colorbar(
     `uniform` is that value, 1 / tokens; it is left out when it lies outside the scale.
     """
     size = 12
-    text, small = font(size), font(size - 1)
+    text = font(size)
     heading = title if title is not None else scale.name
     top, bottom, left, bar = 24, height - 8, 2, 14
     labels = [(float(v), number(v)) for v in scale.ticks()]
     wide = max(text.getlength(label) for _, label in labels)
     mark = None if uniform is None or not scale.low < uniform < scale.high else f"uniform {number(uniform)}"
     width = ceil(left + bar + 8 + max(wide, text.getlength(mark or "")) + 4)
-    width = max(width, ceil(small.getlength(heading)) + left + 4)
+    width = max(width, ceil(text.getlength(heading)) + left + 4)
     sheet = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((left, 2), heading, fill=QUIET, font=small)
+    draw.text((left, 2), heading, fill=QUIET, font=text)
     ramp = np.linspace(1, 0, bottom - top)[:, None].repeat(bar, axis=1)
     sheet.paste(Image.fromarray(np.rint(colorize(ramp, colormap)).astype(np.uint8)), (left, top))
 
@@ -207,7 +207,7 @@ def draw_colorbar(
         y = level(value)
         if all(abs(y - other) > size + 2 for other in taken):  # the mark matters more than a tick beneath it
             draw.line([(left + bar, y), (left + bar + 4, y)], fill=QUIET)
-            draw.text((left + bar + 8, min(max(y, top + 4), bottom - 5)), label, fill=INK, font=text, anchor="lm")
+            draw.text((left + bar + 8, y), label, fill=INK, font=text, anchor="lm")
     return sheet
 
 

@@ -64,7 +64,7 @@ def head_grid(image: Image.Image, attention: Any, *, columns: int | None = None,
     scale ("all", "map", "percentile", "log" or (low, high)), smooth, uniform.
     """
     count = len(as_map(attention, 3))
-    columns = columns or ceil(sqrt(count * 1.3))
+    columns = columns or (count if count <= 4 else ceil(sqrt(count * 1.3)))
     return sheet(image, attention, [f"head {i + 1}" for i in range(count)], columns=columns, **options)
 
 

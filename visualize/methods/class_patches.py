@@ -33,6 +33,6 @@ METHOD = Method(
     needs_target=True,
     paper="nostalgebraist 2020, the logit lens; head of Dosovitskiy et al. 2021, arXiv 2010.11929",
     shows="How probable the chosen class is when the head reads one patch alone.",
-    limits="It does not show what the model used: the head was never trained on single patches, which have seen all others.",
+    limits="It does not show what the model used: the head was never trained on patches, and each has seen the others.",
     run=run,
 )
