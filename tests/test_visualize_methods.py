@@ -1,0 +1,320 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from visual_models import KINDS, images, tiny
+
+from visualize import METHODS, explain, rollout
+from visualize.methods.chefer import relevance_row
+from visualize.tokens import read_out_row, to_grid
+from vit.config import ViTConfig
+from vit.model import ViT
+
+NAMES = {"attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"}
+GRADIENT = [name for name, method in METHODS.items() if method.gradient]
+CLASSES = [name for name, method in METHODS.items() if method.needs_target]
+
+
+def refuses(kind: str, method: str) -> bool:
+    """Pairs for which a map does not exist."""
+    return (kind.startswith("headless") and METHODS[method].needs_target) or (
+        kind == "class_mean" and method == "class_patches"
+    )
+
+
+def test_the_registry_is_complete_and_described():
+    assert set(METHODS) >= NAMES
+    for name, method in METHODS.items():
+        assert method.name == name
+        assert method.shows.endswith(".")
+        assert method.limits.endswith(".")
+        assert method.caption == f"{method.shows} {method.limits}"
+        assert bool(method.paper) != method.baseline
+        assert method.needs_target or not method.gradient
+    assert METHODS["attention"].options == {"layer": -1, "head": None, "fuse": "mean", "query": None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_on_every_kind_of_model(kind, method):
+    model, pixels = tiny(kind), images()
+    if refuses(kind, method):
+        with pytest.raises(ValueError, match=r"no classification head|no class of their own"):
+            explain(model, pixels, method)
+        return
+    heatmap = explain(model, pixels, method)
+    assert heatmap.shape == (2, 2, 3)
+    assert heatmap.dtype == pixels.dtype
+    assert heatmap.isfinite().all()
+    assert not heatmap.requires_grad
+    assert heatmap.std() > 0
+    if METHODS[method].needs_target:
+        prediction = model(pixels).argmax(-1)
+        torch.testing.assert_close(explain(model, pixels, method, prediction), heatmap)
+        other = explain(model, pixels, method, (prediction + 1) % 4)
+        assert not torch.allclose(other, heatmap)
+    for i in range(2):  # a batch equals its images
+        torch.testing.assert_close(explain(model, pixels[i : i + 1], method)[0], heatmap[i], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", CLASSES)
+def test_a_target_is_an_index_or_one_for_each_image(method):
+    model, pixels = tiny(), images()
+    both = explain(model, pixels, method, torch.tensor([1, 3]))
+    torch.testing.assert_close(both[:1], explain(model, pixels[:1], method, 1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(both[1:], explain(model, pixels[1:], method, 3), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(both, explain(model, pixels, method, [1, 3]))
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (4, "There is no class 4: this model's classes are 0 to 3"),
+        (-1, "There is no class -1"),
+        (1.0, "must be a class index"),
+        (True, "must be a class index"),
+        ("cat", "must be a class index"),
+        (torch.tensor([0, 1, 2]), "names 3 classes for 2 images"),
+        (torch.tensor([[0, 1]]), "must be a class index"),
+    ],
+)
+def test_a_target_that_is_no_class_is_refused(target, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        explain(tiny(), images(), "chefer", target)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match=r"no method 'lrp'; there are attention, rollout"):
+        explain(tiny(), images(), "lrp")
+    with pytest.raises(ValueError, match="chefer has no option 'layer'; its options are contrast"):
+        explain(tiny(), images(), "chefer", layer=1)
+    with pytest.raises(ValueError, match=r"multiples of the patch size"):
+        explain(tiny(), torch.zeros(1, 3, 15, 24), "random")
+
+
+@pytest.mark.parametrize("method", [*CLASSES, "rollout", "random", "centre"])
+def test_wrong_values_are_refused(method):
+    wrong = {"layer": 7, "start_layer": "first", "discard": 1, "seed": -1, "sigma": 0, "steps": 0, "samples": 0}
+    mine = {name: value for name, value in wrong.items() if name in METHODS[method].options}
+    for name, value in mine.items():
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            explain(tiny(), images(), method, **{name: value})
+    assert mine or not METHODS[method].options
+
+
+# Side effects and callers
+
+
+def state(model: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("frozen", [False, True])
+def test_model_and_gradients_stay_as_they_are(method, frozen):
+    model, pixels = tiny(), images()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 7)
+        parameter.requires_grad_(not frozen)
+    before, input_before = state(model), pixels.clone()
+    expected = explain(model, pixels, method)
+    with pytest.raises(ValueError, match="has no option"):
+        explain(model, pixels, method, wrong=1)
+    with torch.no_grad():
+        torch.testing.assert_close(explain(model, pixels, method), expected)
+        assert not torch.is_grad_enabled()
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            explain(model, pixels + 0, method, torch.tensor(0) + model(pixels).argmax(-1)), expected
+        )
+        assert torch.is_inference_mode_enabled()
+    assert torch.equal(pixels, input_before)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.eq(7).all(), name
+        assert parameter.requires_grad is not frozen
+    assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+@pytest.mark.parametrize("method", GRADIENT)
+def test_nothing_changes_after_an_exception(method, monkeypatch):
+    model, pixels = tiny(), images()
+    before = state(model)
+    monkeypatch.setattr(torch.autograd, "grad", lambda *_: (_ for _ in ()).throw(MemoryError("no memory")))
+    with torch.no_grad(), pytest.raises(MemoryError):
+        explain(model, pixels, method)
+    monkeypatch.undo()
+    assert torch.is_grad_enabled()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+    assert explain(model, pixels, method).isfinite().all()
+
+
+def test_dropout_in_training_is_refused():
+    model = ViT(ViTConfig(image_size=8, patch_size=8, width=8, depth=1, heads=1, hidden=8, classes=2, dropout=0.1))
+    with pytest.raises(ValueError, match=r"call model\.eval\(\)"):
+        explain(model, torch.zeros(1, 3, 8, 8), "attention")
+    assert explain(model.eval(), torch.zeros(1, 3, 8, 8), "attention").shape == (1, 1, 1)
+
+
+# Formulas
+
+
+def attended(model: ViT, pixels: Tensor, changed: dict[int, Tensor]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Logits, attentions and tokens behind each layer, written out apart from `trace`; attentions may be replaced."""
+    x, attentions, tokens = model.embed(pixels), [], []
+    for layer, block in enumerate(model.blocks):
+        q, k, v = block.self_attn.queries_keys_values(block.residual1.norm(x))
+        a = changed.get(layer, block.self_attn.scores(q, k).softmax(-1))
+        x = block.residual1.add(x, block.self_attn.join(a @ v))
+        x = block.residual2(x, block.feed_forward)
+        attentions.append(a)
+        tokens.append(x)
+    return model.read_out(x), attentions, tokens
+
+
+def difference(score, attentions: list[Tensor], layer: int, eps: float = 1e-5) -> Tensor:
+    """∂score/∂A of one layer by central differences, with every weight of the layer moved on its own: [1 h q k]."""
+    a = attentions[layer]
+    result = torch.zeros_like(a)
+    for i in range(a.numel()):
+        moved = []
+        for sign in (1, -1):
+            b = a.clone()
+            b.view(-1)[i] += sign * eps
+            moved.append(score({layer: b}))
+        result.view(-1)[i] = (moved[0] - moved[1]) / (2 * eps)
+    return result
+
+
+@pytest.mark.parametrize("kind", ["class", "distillation", "mean_tokens", "class_mean"])
+@torch.no_grad()
+def test_gradients_against_finite_differences(kind):
+    model, pixels, c, rival = tiny(kind, depth=2).double(), images(1).double(), 2, 1
+    prefix, grid = model.config.prefix, (2, 3)
+    _, attentions, _ = attended(model, pixels, {})
+    tokens = attentions[0].shape[-1]
+    eye = torch.eye(tokens, dtype=torch.float64)
+
+    def logit(changed):
+        y = attended(model, pixels, changed)[0][0]
+        return y[c] - y[rival]
+
+    gradients = [difference(logit, attentions, layer) for layer in range(2)]
+    weighted = [(a * g).relu().mean(1) for a, g in zip(attentions, gradients, strict=True)]
+
+    relevance = (eye + weighted[1]) @ (eye + weighted[0])
+    expected = to_grid(read_out_row(relevance, model.config), grid, prefix)
+    torch.testing.assert_close(explain(model, pixels, "chefer", c, contrast=rival), expected, rtol=1e-6, atol=1e-9)
+
+    steps = [(w + eye) / (w + eye).sum(-1, keepdim=True) for w in weighted]
+    expected = to_grid(read_out_row(steps[1] @ steps[0], model.config), grid, prefix)
+    got = explain(model, pixels, "gradient_rollout", c, contrast=rival)
+    torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-9)
+
+    def behind(layer):
+        def score(changed):
+            z = attended(model, pixels, changed)[2][layer].mean(1)
+            head = model.classification_head
+            x = head.norm(z)
+            y = head.classify(torch.cat([x, x], -1) if kind == "class_mean" else x)[0]
+            return y[c] - y[rival]
+
+        return score
+
+    maps = [difference(behind(layer), attentions, layer).relu().mean((1, 2)) for layer in range(2)]
+    expected = to_grid((maps[0] + maps[1]) / 2, grid, prefix)
+    torch.testing.assert_close(explain(model, pixels, "legrad", c, contrast=rival), expected, rtol=1e-6, atol=1e-9)
+    got = explain(model, pixels, "legrad", c, contrast=rival, start_layer=1)
+    torch.testing.assert_close(got, to_grid(maps[1], grid, prefix), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["class", "mean", "registers"])
+@torch.no_grad()
+def test_gradcam_against_finite_differences(kind):
+    model, pixels = tiny(kind).double(), images(1).double()
+    prefix = model.config.prefix
+    _, _, tokens = attended(model, pixels, {})
+    block = model.blocks[-1]
+    features = block.residual1.norm(tokens[-2])
+
+    def logits(f: Tensor) -> Tensor:
+        x = block.residual1.add(tokens[-2], block.self_attn(f))  # the residual stream itself stays
+        return model.read_out(block.residual2(x, block.feed_forward))[0]
+
+    gradient = torch.zeros(4, *features.shape, dtype=torch.float64)  # [class 1 token width]
+    for i in range(features.numel()):
+        step = torch.zeros_like(features)
+        step.view(-1)[i] = 1e-5
+        gradient.view(4, -1)[:, i] = (logits(features + step) - logits(features - step)) / 2e-5
+    weights = gradient[:, 0, prefix:].mean(1)  # [class width]
+    expected = (weights @ features[0, prefix:].T).relu().reshape(4, 2, 3)
+    assert expected.max() > 0.01
+    for c in range(4):
+        got = explain(model, pixels, "gradcam", c)
+        torch.testing.assert_close(got, expected[c : c + 1], rtol=1e-6, atol=1e-9)
+
+
+def test_gradcam_of_an_earlier_layer():
+    model, pixels = tiny(), images()
+    maps = [explain(model, pixels, "gradcam", 0, layer=layer) for layer in range(3)]
+    torch.testing.assert_close(maps[2], explain(model, pixels, "gradcam", 0))
+    assert not torch.allclose(maps[0], maps[2])
+
+
+def test_chefer_by_hand():
+    # Two tokens, one head, two layers. relu(G ⊙ A): layer 0 [[0, .3], [.2, 0]], layer 1 [[.5, .1], [0, .4]].
+    a = [torch.tensor([[[[0.4, 0.6], [0.2, 0.8]]]]), torch.tensor([[[[0.5, 0.5], [0.6, 0.4]]]])]
+    g = [torch.tensor([[[[-1.0, 0.5], [1.0, -2.0]]]]), torch.tensor([[[[1.0, 0.2], [-3.0, 1.0]]]])]
+    # R = (I + Ā_1)(I + Ā_0), row 0: [1.5, .1] @ [[1, .3], [.2, 1]] = [1.52, .55]
+    config = ViTConfig(image_size=8, patch_size=8, width=4, heads=1, depth=2)
+    row = relevance_row(a, g, config)
+    torch.testing.assert_close(row, torch.tensor([[1.52, 0.55]], dtype=torch.float64), rtol=0, atol=1e-7)
+
+
+def test_rollout_is_a_row_of_the_matrix():
+    model, pixels = tiny("registers"), images()
+    with torch.no_grad():
+        matrix = rollout(model.trace(pixels).attentions, heads="max", discard=0.5, prefix=3, end_layer=1)
+    got = explain(model, pixels, "rollout", heads="max", discard=0.5, end_layer=1, query=(0, 1))
+    torch.testing.assert_close(got, matrix[:, 4, 3:].reshape(2, 2, 3))
+
+
+def test_class_patches_are_probabilities_of_the_head_on_single_tokens():
+    model, pixels = tiny("distillation"), images()
+    expected = model.layer_logits(model.trace(pixels), "all").softmax(-1)[1, :, 2:, 3].reshape(2, 2, 3)
+    torch.testing.assert_close(explain(model, pixels, "class_patches", 3, layer=1), expected.detach())
+
+
+@pytest.mark.parametrize("method", GRADIENT)
+def test_contrast_is_a_map_of_the_difference_and_needs_two_classes(method):
+    model, pixels = tiny(), images()
+    plain, against = explain(model, pixels, method, 0), explain(model, pixels, method, 0, contrast=1)
+    assert not torch.allclose(plain, against)
+    each = explain(model, pixels, method, 0, contrast=torch.tensor([1, 2]))
+    torch.testing.assert_close(each[0], against[0], rtol=1e-4, atol=1e-7)
+    with pytest.raises(ValueError, match="choose two different classes"):
+        explain(model, pixels, method, 1, contrast=1)
+    with pytest.raises(ValueError, match="choose two different classes"):
+        explain(model, pixels, method, contrast=model(pixels).argmax(-1))
+    with pytest.raises(ValueError, match="There is no class 9"):
+        explain(model, pixels, method, 1, contrast=9)
+
+
+# Baselines
+
+
+def test_random_depends_on_its_seed_alone():
+    model, pixels = tiny(), images()
+    one = explain(model, pixels, "random", seed=3)
+    assert torch.equal(one, explain(model, -pixels, "random", seed=3))
+    assert torch.equal(one[0], one[1])
+    assert not torch.equal(one, explain(model, pixels, "random", seed=4))
+    assert one.min() >= 0
+    assert one.max() < 1
+
+
+def test_centre_by_hand():
+    heatmap = explain(tiny(), images(), "centre", sigma=0.5)[0]  # σ = 0.5 · 2 patches
+    expected = torch.tensor([-(0.25 + 1) / 2, -0.25 / 2, -(0.25 + 1) / 2]).exp().expand(2, 3)
+    torch.testing.assert_close(heatmap, expected)
