@@ -99,7 +99,7 @@ def colorize(values: np.ndarray, colormap: str = "inferno") -> np.ndarray:
     """Values 0 … 1 of any shape to colours [... 3], float 0 … 255. Raises ValueError for an unknown colour map."""
     if colormap not in colormaps:
         raise ValueError(f"There is no colour map {colormap!r}; use one of {', '.join(COLORMAPS)}.")
-    return colormaps[colormap](values)[..., :3] * 255
+    return np.asarray(colormaps[colormap](values))[..., :3] * 255
 
 
 def backdrop(image: Image.Image) -> np.ndarray:
@@ -200,7 +200,8 @@ def draw_colorbar(
     taken = []
     if mark is not None and uniform is not None:
         y = level(uniform)
-        draw.line([(left - 2, y), (left + bar + 4, y)], fill=ACCENT, width=2)
+        draw.line([(left, y), (left + bar - 1, y)], fill=PAPER, width=2)
+        draw.line([(left + bar, y), (left + bar + 6, y)], fill=INK, width=2)
         draw.text((left + bar + 8, y), mark, fill=INK, font=text, anchor="lm")
         taken.append(y)
     for value, label in labels:
