@@ -1,0 +1,103 @@
+"""What the page and the HTTP endpoints both call: models, analyse, explain."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+
+import visualize
+import vit
+from ui.engine import MODELS, Analysis, analyse
+from ui.photo import sentence
+
+
+def models() -> list[dict]:
+    """The models that this server knows: name, sizes, source, and whether the weights are here."""
+    return [describe(name) for name in vit.available()]
+
+
+def describe(name: str) -> dict:
+    """One model's card as plain JSON."""
+    c = vit.checkpoint(name)
+    return {
+        "name": c.name,
+        "title": c.title,
+        "parameters": c.parameters,
+        "image_size": c.image_size,
+        "patch": c.patch,
+        "depth": c.depth,
+        "heads": c.heads,
+        "width": c.width,
+        "source": c.source,
+        "licence": c.licence,
+        "here": vit.is_local(name),
+    }
+
+
+def known(model: str) -> str:
+    """The model's name, or an error that a visitor can read. Only names of the registry: never a path from outside."""
+    if model not in vit.available():
+        raise sentence(f"There is no model named {model!r} here.", "Unknown model")
+    return model
+
+
+def look(image: Image.Image | None, model: str, device: str) -> Analysis:
+    """Analyse a photo; every failure is a sentence."""
+    if image is None:
+        raise sentence("Choose a photo first.", "No photo")
+    try:
+        return analyse(image, known(model), device)
+    except (ValueError, OSError) as error:
+        raise sentence(error, "This photo could not be looked at") from error
+
+
+def find_class(target: str, labels: Sequence[str]) -> int | None:
+    """The index of a class given by name or number; None for "". Raises ValueError with a sentence."""
+    target = target.strip()
+    if not target:
+        return None
+    if target.lstrip("-").isdigit():
+        if 0 <= int(target) < len(labels):
+            return int(target)
+        raise ValueError(f"There is no class {target}: this model has classes 0 to {len(labels) - 1}.")
+    lowered = [label.lower() for label in labels]
+    if target.lower() in lowered:
+        return lowered.index(target.lower())
+    near = [label for label in labels if target.lower() in label.lower()][:5]
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    raise ValueError(f"This model has no class named {target!r}.{hint}")
+
+
+def explain(
+    image: Image.Image | None, model: str, method: str, target: str, options: str, device: str
+) -> tuple[Image.Image, dict]:
+    """One explanation of a photo: the overlay picture, and the heatmap as plain JSON."""
+    if image is None:
+        raise sentence("Choose a photo first.", "No photo")
+    try:
+        pretrained = MODELS.get(known(model))
+        if method not in visualize.METHODS:
+            raise ValueError(f"There is no method named {method!r}. Known: {', '.join(visualize.METHODS)}.")
+        chosen = json.loads(options) if options.strip() else {}
+        if not isinstance(chosen, dict):
+            raise ValueError('Options are a JSON object, such as {"layer": 3}.')
+        index = find_class(target, pretrained.labels)
+        prepared = pretrained.preprocess(image)
+        network = pretrained.model.to(device)
+        pixels = prepared.pixels.to(device)
+        heatmap = visualize.explain(network, pixels, method, index, **chosen)[0].float().cpu()
+        if index is None and pretrained.labels:
+            with torch.no_grad():
+                index = int(network(pixels).argmax())
+    except json.JSONDecodeError as error:
+        raise sentence(f"The options are not JSON: {error.msg} at position {error.pos}.", "Options") from None
+    except (ValueError, TypeError, OSError) as error:
+        raise sentence(error, "This explanation could not be made") from error
+    picture = visualize.overlay(prepared.image, heatmap)
+    name = None if index is None else {"index": index, "name": pretrained.labels[index]}
+    rows, cols = heatmap.shape
+    numbers = np.asarray(heatmap).astype(float).tolist()
+    facts = {"heatmap": numbers, "grid": [rows, cols], "target": name, "method": method, "options": chosen}
+    return picture, facts

@@ -1,0 +1,48 @@
+"""All numbers of one photo in one file."""
+
+import json
+import platform
+import tempfile
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ui.engine import Analysis, fingerprint
+
+
+def manifest(a: Analysis) -> dict:
+    """What the numbers are about: photo, model, weights, versions. Plain JSON."""
+    c = a.pretrained.checkpoint
+    return {
+        "model": c.name,
+        "weights_sha256": a.pretrained.sha256,
+        "licence": c.licence,
+        "photo_sha256": fingerprint(a.original),
+        "photo_sha256_of": "RGB pixels of the upright photo, row by row",
+        "photo_size": list(a.original.size),
+        "crop_box": list(a.box),
+        "image_size": list(a.image.size),
+        "grid": list(a.grid),
+        "prefix_tokens": a.prefix,
+        "axes": {"attention_layer_NN": "[head query key]", "rollout_layer_NN": "[query key]"},
+        "precision": "16-bit floats",
+        "predictions": a.predictions,
+        "versions": {"torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def write_npz(a: Analysis, folder: str | Path | None = None) -> Path:
+    """Write every attention [head query key] and rollout [query key] with the manifest, as a compressed NPZ.
+
+    Layers are numbered from 01, as on the page. Returns the file's path, in a new folder unless one is given.
+    """
+    arrays = {}
+    for i, planes in enumerate(a.planes, start=1):
+        arrays[f"attention_layer_{i:02d}"] = planes[:-1].astype(np.float16)
+        arrays[f"rollout_layer_{i:02d}"] = planes[-1].astype(np.float16)
+    path = Path(folder or tempfile.mkdtemp()) / f"attention-{a.pretrained.checkpoint.name.replace('/', '-')}.npz"
+    np.savez_compressed(path, manifest=np.array(json.dumps(manifest(a), indent=1)), **arrays)
+    return path
