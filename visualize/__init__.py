@@ -1,3 +1,12 @@
+from visualize.faithfulness import (
+    Faithfulness,
+    Perturbation,
+    change_patches,
+    insertion_deletion,
+    lerf_morf,
+    patch_order,
+    perturbation,
+)
 from visualize.methods import METHODS, Method, explain
 from visualize.methods.rollout import rollout, rollout_by_layer
 from visualize.render import COLORMAPS, Scale, backdrop, colorbar, fit_scale, overlay, patch_grid
@@ -7,16 +16,23 @@ from visualize.tokens import query_row, read_out_row, to_grid, token_index
 __all__ = [
     "COLORMAPS",
     "METHODS",
+    "Faithfulness",
     "Method",
+    "Perturbation",
     "Scale",
     "backdrop",
+    "change_patches",
     "colorbar",
     "explain",
     "fit_scale",
     "head_grid",
+    "insertion_deletion",
     "layer_strip",
+    "lerf_morf",
     "overlay",
     "patch_grid",
+    "patch_order",
+    "perturbation",
     "query_row",
     "read_out_row",
     "rollout",
