@@ -101,7 +101,8 @@ class Preprocess:
 
     def _resized_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height after resizing an image of this size, before the centre is cut out."""
-        to_height, to_width = (math.floor(side / self.crop) for side in self.height_width)
+        # A share such as 224/242 must lead back to 242: division leaves it a hair below.
+        to_height, to_width = (math.floor(side / self.crop + 1e-6) for side in self.height_width)
         if self.mode == "squash":
             return to_width, to_height
         if to_width == to_height:  # torchvision: the short side exactly, the long side rounded down

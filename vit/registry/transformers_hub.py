@@ -70,7 +70,6 @@ TRANSFORMERS = (
     _transformers("facebook/dinov2-small-imagenet1k-1-layer", "DINOv2 ViT-Small with a linear head", SMALL, 14,
         22_825_192, SHORT_256, classes=1000, norm_eps=1e-06),
     _transformers("facebook/dinov2-with-registers-small-imagenet1k-1-layer",
-        
         "DINOv2 ViT-Small, four registers, with a linear head", SMALL, 14, 22_826_344, SHORT_256, classes=1000,
         norm_eps=1e-06, prefix=5, interpolation="antialias"),
     _transformers("facebook/vit-mae-base", "MAE ViT-Base", BASE, 16, 85_798_656, SQUASHED_IMAGENET),
