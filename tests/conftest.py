@@ -1,6 +1,14 @@
 """Shared by all tests: folders of photos and weights, small models, and a torchvision that imports everywhere."""
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,3 +58,67 @@ def weights() -> Path:
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(0)
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start_app(*flags: str, **environment: str) -> tuple[subprocess.Popen, str]:
+    """`python app.py` in a process of its own, ready to answer: the process and the page's address."""
+    port = free_port()
+    command = [sys.executable, "app.py", "--port", str(port), *flags]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        if process.poll() is not None:
+            raise RuntimeError(f"The app stopped at once:\n{process.stdout.read() if process.stdout else ''}")
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return process, url
+        except OSError:
+            time.sleep(0.25)
+    process.kill()
+    raise RuntimeError("The app did not answer within a minute.")
+
+
+@pytest.fixture(scope="session")
+def page_url() -> Iterator[str]:
+    """Address of a running page."""
+    process, url = start_app()
+    yield url
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(20)
+    finally:
+        process.kill()
+        if process.stdout:
+            process.stdout.close()
+
+
+CHROMIUM_FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator:
+    """A real Chromium. Without one: a failure in CI, elsewhere a skip that says why."""
+    named = os.environ.get("CHROMIUM", "chromium")
+    path = shutil.which(named) or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        reason = "no Chromium: install it, or name it in the environment variable CHROMIUM"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()

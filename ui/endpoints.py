@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+import gradio as gr
 import numpy as np
 import torch
 from PIL import Image
@@ -41,6 +42,15 @@ def known(model: str) -> str:
     if model not in vit.available():
         raise sentence(f"There is no model named {model!r} here.", "Unknown model")
     return model
+
+
+def ready(model: str, progress=gr.Progress(track_tqdm=True)) -> None:
+    """Load a model, downloading it if need be, with a progress bar."""
+    progress(None, desc=f"Loading {model}")
+    try:
+        MODELS.get(known(model))
+    except (ValueError, OSError) as error:
+        raise sentence(error, "This model cannot be used") from error
 
 
 def look(image: Image.Image | None, model: str, device: str) -> Analysis:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ui.endpoints import look
+from ui.endpoints import look, ready
 from ui.explorer import Explorer
 from ui.export import write_npz
 from ui.photo import PhotoInput
@@ -13,13 +13,20 @@ from ui.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 
-# The page forgets the old photo as soon as a new one is on its way; a failure brings back what was there.
-_BEGIN = """(photo, model) => {
-  if (photo) document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
-  return [photo, model];
+_PROMISE = (
+    """<p>Drop, paste or take a photo. The server keeps it for two hours at most and shows it to nobody else.</p>"""
+)
+
+# The page lets go of the old photo as soon as a new one is on its way.
+_BEGIN = """(...given) => {
+  if (given[0]) document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
+  return given;
 }"""
-_FAILED = "() => document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:failed', {bubbles: true}))"
-_DOWNLOAD = "() => setTimeout(() => document.querySelector('#export-file a, a#export-file')?.click(), 250)"
+_SHOW_LAST = "() => document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:last', {bubbles: true}))"
+_DOWNLOAD = """(file) => {
+  const link = Object.assign(document.createElement('a'), {href: file.url, download: file.orig_name});
+  link.click();
+}"""
 
 
 def example_photos() -> list[dict]:
@@ -28,11 +35,11 @@ def example_photos() -> list[dict]:
     return [{**entry, "file": str(EXAMPLES / entry["file"])} for entry in listed]
 
 
-def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown) -> tuple[PhotoInput, Explorer]:
-    """Build the tab inside the current Blocks; `model` is the page's model choice."""
+def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -> tuple[PhotoInput, Explorer]:
+    """Build the tab inside the current Blocks; `model` is the page's model choice, `first` its name at the start."""
     photos = example_photos()
     with gr.Row(elem_id="explore", equal_height=False):
-        with gr.Column(scale=0, min_width=232, elem_id="left"):
+        with gr.Column(scale=0, min_width=224, elem_id="left"):
             photo = PhotoInput(
                 photos[0]["file"],
                 type="filepath",
@@ -49,56 +56,47 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown) -> tuple[Phot
             gr.Examples(
                 [[entry["file"]] for entry in photos],
                 [photo],
-                example_labels=None,
                 label="or try one of these",
                 elem_id="examples",
                 preload=False,
                 api_visibility="private",
             )
-            gr.HTML(
-                "<p>Drop, paste or take a photo. It is kept on this server for two hours at most "
-                "and shown to nobody else.</p>",
-                elem_id="promise",
-                apply_default_css=False,
-            )
+            gr.HTML(_PROMISE, elem_id="promise", apply_default_css=False)
         with gr.Column(scale=1, min_width=320, elem_id="right"):
             explorer = Explorer(elem_id="explorer")
     predictions = gr.Label(num_top_classes=5, visible=False)
-    file = gr.DownloadButton(visible="hidden", elem_id="export-file")
+    file = gr.File(visible=False)
+    last_photo, last_model = gr.State(), gr.State(first)  # what this visitor last saw in full
 
     def analyze(image, name):
+        """Look at a photo: the five most probable classes, then the explorer's data and files."""
         if image is None:
             return {}, None
         analysis = look(image, name, settings.device)
         return analysis.predictions, analysis
 
-    def analyze_api(image, name):
-        """Look at a photo: the five most probable classes, then attention of every layer as one file each."""
-        analysis = look(image, name, settings.device)
-        return analysis.predictions, analysis
+    def analyze_here(image, name):
+        return *analyze(image, name), getattr(image, "source", None), name
 
-    shown = gr.on(
-        [photo.change, model.change, demo.load],
-        analyze,
-        [photo, model],
-        [predictions, explorer],
-        js=_BEGIN,
-        api_visibility="private",
-        trigger_mode="always_last",
-        show_progress="minimal",
-        show_progress_on=photo,
-        concurrency_id="model",
-        concurrency_limit=1,
-    )
-    shown.failure(None, js=_FAILED, api_visibility="private")
-    gr.Button(visible=False).click(
-        analyze_api, [photo, model], [predictions, explorer], api_name="analyze", concurrency_id="model"
-    )
+    one_lane = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
+    inputs, outputs = [photo, model], [predictions, explorer, last_photo, last_model]
+    quiet = {"js": _BEGIN, "show_progress": "hidden", "trigger_mode": "always_last", **one_lane}
+    seen = gr.on([photo.change, demo.load], analyze_here, inputs, outputs, **quiet)
+
+    # Another model may have to be downloaded first, with a progress bar; the photo stays.
+    loaded = model.change(ready, model, None, show_progress="full", show_progress_on=explorer, **one_lane)
+    changed = loaded.success(analyze_here, inputs, outputs, **quiet)
+
+    # After a failure the page goes back to what was there: nothing of the visitor's is lost.
+    for event in (seen, loaded, changed):
+        back = event.failure(lambda *last: last, [last_photo, last_model], [photo, model], api_visibility="private")
+        back.then(None, js=_SHOW_LAST, api_visibility="private")
+
+    gr.Button(visible=False).click(analyze, inputs, [predictions, explorer], api_name="analyze", concurrency_id="model")
 
     def export(image, name):
         return str(write_npz(look(image, name, settings.device)))
 
-    explorer.export(
-        export, [photo, model], file, api_visibility="private", concurrency_id="model", show_progress_on=photo
-    ).success(None, js=_DOWNLOAD, api_visibility="private")
+    saved = explorer.export(export, inputs, file, show_progress="hidden", **one_lane)
+    saved.success(None, file, js=_DOWNLOAD, api_visibility="private")
     return photo, explorer

@@ -50,7 +50,7 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
             toggle = gr.Button("Light / dark", elem_id="toggle", size="sm")
         toggle.click(None, js=TOGGLE, api_visibility="private")
         model.change(card, model, line, api_visibility="private", queue=False, show_progress="hidden")
-        explore.build(s, demo, model)
+        explore.build(s, demo, model, first)
         _endpoints(s)
     return demo.queue(max_size=s.queue)
 

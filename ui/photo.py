@@ -27,7 +27,9 @@ class PhotoInput(gr.Image):
             return None
         try:
             if payload.path:
-                return open_image(payload.path)
+                image = open_image(payload.path)
+                image.source = payload.path  # so that the page can come back to this photo
+                return image
             return open_image(base64.b64decode(payload.url.partition(",")[2], validate=True))
         except (ImageError, binascii.Error) as error:
             why = error if isinstance(error, ImageError) else "This image arrived damaged. Please try again."

@@ -65,11 +65,10 @@ function drawPicture(pen, width, height, view) {
   if (view.query >= view.prefix) outline(pen, box(view.query), '#fff', line);
 }
 
-function drawRamp(canvas, table) {
-  const pen = canvas.getContext('2d');
-  const image = pen.createImageData(1, 256);
-  for (let i = 0; i < 256; i++) image.data.set([...table.subarray(3 * (255 - i), 3 * (255 - i) + 3), 255], 4 * i);
-  pen.putImageData(image, 0, 0);
+// A colour map as the stops of a gradient, darkest first.
+function stopsOf(table) {
+  const codes = Array.from({ length: 18 }, (_, i) => 15 * i);
+  return codes.map((code) => `rgb(${table[3 * code]}, ${table[3 * code + 1]}, ${table[3 * code + 2]})`);
 }
 
 function drawSmall(canvas, values, prefix, grid, scale, table) {
@@ -110,15 +109,10 @@ function drawExport(view, caption) {
   drawPicture(pen, width, height, view);
   pen.fillStyle = '#16161a';
   pen.fillRect(0, height, width, 72);
-  const ramp = document.createElement('canvas');
-  ramp.width = 1;
-  ramp.height = 256;
-  drawRamp(ramp, view.table);
-  pen.save();
-  pen.translate(width - 24, height + 16);
-  pen.rotate(Math.PI / 2);
-  pen.drawImage(ramp, 0, 0, 14, 220);
-  pen.restore();
+  const ramp = pen.createLinearGradient(width - 244, 0, width - 24, 0);
+  stopsOf(view.table).forEach((colour, i, all) => ramp.addColorStop(i / (all.length - 1), colour));
+  pen.fillStyle = ramp;
+  pen.fillRect(width - 244, height + 16, 220, 14);
   pen.fillStyle = '#f4f4f5';
   pen.font = '15px system-ui, sans-serif';
   pen.fillText(caption.what, 24, height + 30, width - 300);

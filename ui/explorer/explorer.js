@@ -70,6 +70,8 @@ function look() {
   };
 }
 
+const showRamp = () => find('ramp').style.setProperty('--colours', stopsOf(TABLES[state.colormap]));
+
 const SCALE_WORDS = { linear: 'linear', clipped: 'brightest 1% clipped', log: 'logarithmic' };
 
 function showScale(scale) {
@@ -78,7 +80,7 @@ function showScale(scale) {
   find('scale-name').textContent = SCALE_WORDS[scale.kind];
   const even = place(1 / tokensOf(), scale);
   const mark = find('uniform');
-  mark.style.bottom = `${100 * even}%`;
+  find('ramp').style.setProperty('--even', `${100 * even}%`);
   mark.hidden = scale.high < 1 / tokensOf();
   mark.title = `An even share of attention: 1/${tokensOf()} = ${percent(1 / tokensOf())}`;
 }
@@ -110,7 +112,7 @@ function markControls() {
     button.setAttribute('aria-pressed', String(state[button.dataset.set] === button.dataset.value));
   }
   const back = root.querySelector('[data-act="home"]');
-  back.hidden = !state.pinned || state.query === home();
+  back.classList.toggle('off', !state.pinned || state.query === home());
   back.textContent = home() < 0 ? 'back to all patches' : 'back to class token';
 }
 
@@ -317,7 +319,7 @@ root.addEventListener('input', (event) => {
   if (!name) return;
   const { type, checked, value } = event.target;
   state[name] = type === 'checkbox' ? checked : type === 'range' ? value / 100 : value;
-  if (name === 'colormap') drawRamp(find('ramp'), TABLES[value]);
+  if (name === 'colormap') showRamp();
   redraw();
 });
 root.addEventListener('keydown', (event) => {
@@ -337,18 +339,12 @@ root.addEventListener('keydown', (event) => {
 
 // The page says that a run has begun, or that it failed; what was sent last is then shown again.
 element.addEventListener('explorer:begin', () => begin('Looking at the photo …'));
-element.addEventListener('explorer:failed', () => load());
+element.addEventListener('explorer:last', () => { if (!root.dataset.complete) load(); });
 
 for (const name of Object.keys(TABLES)) root.querySelector('[data-pick="colormap"]').append(node('option', name, { value: name }));
 root.querySelector('[data-pick="smooth"]').checked = state.smooth;
 root.querySelector('[data-pick="lines"]').checked = state.lines;
-drawRamp(find('ramp'), TABLES[state.colormap]);
-markChoices();
-function markChoices() {
-  for (const button of root.querySelectorAll('[data-set]')) {
-    button.setAttribute('aria-pressed', String(state[button.dataset.set] === button.dataset.value));
-  }
-}
+showRamp();
 new ResizeObserver(fit).observe(find('frame'));
 watch('value', load);
 load();

@@ -95,7 +95,7 @@ function sentenceFor(data, view, values) {
     target = prefix;
     for (let i = prefix; i < values.length; i++) if (values[i] > values[target]) target = i;
   }
-  const place = tokenName(data, target);
+  const place = target === query ? 'itself' : tokenName(data, target);
   const times = values[target] * tokens;
   const even = times >= 10 ? `${times.toFixed(0)} times an even share` : `${times.toFixed(1)} times an even share`;
   const rank = target >= prefix ? `, rank ${rankOf(values, prefix, target)} of ${patches}` : '';
@@ -112,7 +112,7 @@ function sentenceFor(data, view, values) {
     for (let i = 0; i < prefix; i++) own += values[i];
     if (prefix) text += ` ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
   } else {
-    text = `${capital(place)} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${tokenName(data, query)}: ${weight}.`;
+    text = `${capital(tokenName(data, target))} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${target === query ? 'itself' : tokenName(data, query)}: ${weight}.`;
   }
   return text;
 }
