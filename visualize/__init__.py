@@ -11,6 +11,17 @@ from visualize.methods import METHODS, Method, explain
 from visualize.methods.rollout import rollout, rollout_by_layer
 from visualize.render import COLORMAPS, Scale, backdrop, colorbar, fit_scale, overlay, patch_grid
 from visualize.sheets import head_grid, layer_strip
+from visualize.stats import (
+    attention_distance,
+    attention_entropy,
+    locality,
+    patch_distances,
+    prefix_attention,
+    self_attention,
+    sink_share,
+    sink_tokens,
+    token_norms,
+)
 from visualize.tokens import query_row, read_out_row, to_grid, token_index
 
 __all__ = [
@@ -20,6 +31,8 @@ __all__ = [
     "Method",
     "Perturbation",
     "Scale",
+    "attention_distance",
+    "attention_entropy",
     "backdrop",
     "change_patches",
     "colorbar",
@@ -29,14 +42,21 @@ __all__ = [
     "insertion_deletion",
     "layer_strip",
     "lerf_morf",
+    "locality",
     "overlay",
+    "patch_distances",
     "patch_grid",
     "patch_order",
     "perturbation",
+    "prefix_attention",
     "query_row",
     "read_out_row",
     "rollout",
     "rollout_by_layer",
+    "self_attention",
+    "sink_share",
+    "sink_tokens",
     "to_grid",
     "token_index",
+    "token_norms",
 ]
