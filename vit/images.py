@@ -79,6 +79,8 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         image = _scaled(image)
+    elif image.mode == "La":  # Pillow turns it into RGB only by way of LA
+        return _eight_bit_rgb(image.convert("LA"))
     elif image.has_transparency_data:
         colours = image.convert("RGBA")
         white = Image.new("RGBA", colours.size, "white")
