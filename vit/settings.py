@@ -42,7 +42,7 @@ _REFUSED = (
         "is another architecture",
     ),
     (r"resnet|_r\d+_|_r_|convnext|conv|bit_|mobile|efficient|regnet|hybrid", "is (partly) a convolutional network"),
-    (r"relpos|rpn|parallel|xp_|dpwee|dlittle|naflex", "changes the block itself"),
+    (r"relpos|rpn|parallel|xp_|pwee|dlittle|naflex", "changes the block itself"),
     (r"bert|gpt|llama|t5|roberta|text", "reads text"),
 )
 

@@ -61,6 +61,8 @@ def _read(file: Path) -> dict[str, Tensor]:
 
 
 def _read_npz(file: Path) -> dict[str, Tensor]:
+    if not zipfile.is_zipfile(file):  # NumPy leaves half-open files behind when it finds out by itself
+        raise ValueError(f"{file.name} is damaged or not an .npz file of plain arrays.")
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return {name: torch.from_numpy(np.array(arrays[name])) for name in arrays.files}
