@@ -163,6 +163,11 @@ def _build(found: _Found, labels: Sequence[str] | None) -> Pretrained:
     if preprocess is None:
         preprocess = Preprocess(c.image_size, 0.9)
         assumed.append("Preprocessing: crop share 0.9, bicubic, ImageNet's mean and deviation: no file says it.")
+    fitting = tuple(max(side // c.patch_size, 1) * c.patch_size for side in preprocess.height_width)
+    if fitting != preprocess.height_width:
+        said = f"{preprocess.height_width} pixels are no multiples of the patch size {c.patch_size}"
+        assumed.append(f"Photos are prepared at {fitting[0]} × {fitting[1]} pixels: {said}.")
+        preprocess = preprocess.resized(fitting[0] if fitting[0] == fitting[1] else (fitting[0], fitting[1]))
     names = labels if labels is not None else s.labels if s.labels and len(s.labels) == c.classes else None
     if names is None and entry is None and c.classes == 1000:
         assumed.append("The 1000 classes are ImageNet's: no file names them.")

@@ -37,7 +37,7 @@ def _timm(
     prefix: int = 1,
     top1: float | None = None,
 ) -> Checkpoint:
-    """A checkpoint of timm; `name` is timm's, with the tag where timm's own default is another one."""
+    """A checkpoint of timm; `name` is timm's, without the tag only where it is timm's default."""
     repo = f"timm/{name.split('.')[0]}.{tag}"
     width, depth, heads = shape
     return Checkpoint(
@@ -95,8 +95,8 @@ TIMM = (
         86_567_656, HALF_90, top1=0.81786),
     _timm("vit_base_patch16_224.sam_in1k", "sam_in1k", "ViT-Base trained with SAM", BASE, 16, 86_567_656, HALF_90,
         top1=0.80244),
-    _timm("vit_base_patch8_224", "augreg_in21k_ft_in1k", "AugReg ViT-Base, patch 8", BASE, 8, 86_576_872, HALF_90,
-        top1=0.85798),
+    _timm("vit_base_patch8_224.augreg_in21k_ft_in1k", "augreg_in21k_ft_in1k", "AugReg ViT-Base, patch 8", BASE, 8,
+        86_576_872, HALF_90, top1=0.85798),
     _timm("vit_large_patch16_224", "augreg_in21k_ft_in1k", "AugReg ViT-Large", LARGE, 16, 304_326_632, HALF_90,
         top1=0.85834),
     _timm("vit_medium_patch16_gap_256", "sw_in12k_ft_in1k", "ViT-Medium, mean of patches", MEDIUM, 16, 38_861_288,
