@@ -42,6 +42,20 @@ def test_timm():
     assert settings.labels is None
 
 
+@pytest.mark.parametrize(
+    "name", ["vit_huge_patch14_224", "vit_giant_patch14_clip_224", "vit_giant_patch14_dinov2", "vit_base_patch16_224"]
+)
+def test_heads_of_timms_sizes(name):
+    """What the settings do not say is 64 numbers per head; the sizes that differ are known by name."""
+    import timm
+    import torch
+
+    with torch.device("meta"):
+        model = timm.create_model(name)
+    heads = read_settings({**TIMM, "architecture": name}).heads
+    assert model.blocks[0].attn.num_heads == (heads or model.embed_dim // 64)
+
+
 def test_timm_with_everything():
     cfg = {**TIMM["pretrained_cfg"], "crop_mode": "squash", "input_size": [3, 224, 448]}
     config = {**TIMM, "pretrained_cfg": cfg, "model_args": {"num_heads": 4}, "label_names": ["a", "b", "c"]}

@@ -46,6 +46,9 @@ _REFUSED = (
     (r"bert|gpt|llama|t5|roberta|text", "reads text"),
 )
 
+# timm's largest sizes have 16 heads whatever their width, DINOv2's excepted; all others 64 numbers per head.
+_SIXTEEN_HEADS = re.compile(r"_(huge|giant|gigantic)_(?!.*dinov2)")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -107,7 +110,7 @@ def _timm(config: Mapping[str, Any]) -> Settings:
     size = cfg["input_size"][-1] if cfg["input_size"][-1] == cfg["input_size"][-2] else tuple(cfg["input_size"][-2:])
     names = config.get("label_names") or cfg.get("label_names")
     return Settings(
-        heads=args.get("num_heads"),
+        heads=args.get("num_heads") or (16 if _SIXTEEN_HEADS.search(architecture) else None),
         norm_eps=config.get("norm_eps"),
         activation=_activation(config.get("activation")),
         interpolation=config.get("position_interpolation", "antialias"),

@@ -46,10 +46,10 @@ def sha256(files: Sequence[Path]) -> str:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    if file.suffix not in SUFFIXES:
-        raise ValueError(f"{file.name} is not a file of weights that can be read; {', '.join(SUFFIXES)} are.")
     if not file.is_file():
         raise ValueError(f"There is no file {file}.")
+    if file.suffix not in SUFFIXES:
+        raise ValueError(f"{file.name} is not a file of weights that can be read; {', '.join(SUFFIXES)} are.")
     if file.suffix == ".safetensors":
         try:
             return load_file(file)
