@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from visual_models import SIZE, images, tiny
+from visual_models import SIZE, images, one_thread, tiny  # noqa: F401
 
 from visualize import change_patches, explain, insertion_deletion, lerf_morf, patch_order, perturbation
 from visualize.faithfulness import blur, mean_colour, ranks

@@ -1,7 +1,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from visual_models import KINDS, images, tiny
+from visual_models import KINDS, images, one_thread, tiny  # noqa: F401
 
 from visualize import METHODS, explain, rollout
 from visualize.methods.chefer import relevance_row
@@ -9,9 +9,16 @@ from visualize.tokens import read_out_row, to_grid
 from vit.config import ViTConfig
 from vit.model import ViT
 
-NAMES = {"attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"}
+NAMES = {
+    *("attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"),
+    *("integrated_gradients", "smoothgrad", "occlusion"),
+}
 GRADIENT = [name for name, method in METHODS.items() if method.gradient]
+CONTRASTIVE = [name for name, method in METHODS.items() if method.contrastive]
 CLASSES = [name for name, method in METHODS.items() if method.needs_target]
+
+
+QUICK = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"samples": 3}}  # where the number of passes is no matter
 
 
 def refuses(kind: str, method: str) -> bool:
@@ -36,12 +43,12 @@ def test_the_registry_is_complete_and_described():
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_on_every_kind_of_model(kind, method):
-    model, pixels = tiny(kind), images()
+    model, pixels, options = tiny(kind), images(), QUICK.get(method, {})
     if refuses(kind, method):
         with pytest.raises(ValueError, match=r"no classification head|no class of their own"):
-            explain(model, pixels, method)
+            explain(model, pixels, method, **options)
         return
-    heatmap = explain(model, pixels, method)
+    heatmap = explain(model, pixels, method, **options)
     assert heatmap.shape == (2, 2, 3)
     assert heatmap.dtype == pixels.dtype
     assert heatmap.isfinite().all()
@@ -49,20 +56,21 @@ def test_every_method_on_every_kind_of_model(kind, method):
     assert heatmap.std() > 0
     if METHODS[method].needs_target:
         prediction = model(pixels).argmax(-1)
-        torch.testing.assert_close(explain(model, pixels, method, prediction), heatmap)
-        other = explain(model, pixels, method, (prediction + 1) % 4)
+        torch.testing.assert_close(explain(model, pixels, method, prediction, **options), heatmap)
+        other = explain(model, pixels, method, (prediction + 1) % 4, **options)
         assert not torch.allclose(other, heatmap)
     for i in range(2):  # a batch equals its images
-        torch.testing.assert_close(explain(model, pixels[i : i + 1], method)[0], heatmap[i], rtol=1e-4, atol=1e-6)
+        alone = explain(model, pixels[i : i + 1], method, **options)[0]
+        torch.testing.assert_close(alone, heatmap[i], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", CLASSES)
 def test_a_target_is_an_index_or_one_for_each_image(method):
-    model, pixels = tiny(), images()
-    both = explain(model, pixels, method, torch.tensor([1, 3]))
-    torch.testing.assert_close(both[:1], explain(model, pixels[:1], method, 1), rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(both[1:], explain(model, pixels[1:], method, 3), rtol=1e-4, atol=1e-6)
-    torch.testing.assert_close(both, explain(model, pixels, method, [1, 3]))
+    model, pixels, options = tiny(), images(), QUICK.get(method, {})
+    both = explain(model, pixels, method, torch.tensor([1, 3]), **options)
+    torch.testing.assert_close(both[:1], explain(model, pixels[:1], method, 1, **options), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(both[1:], explain(model, pixels[1:], method, 3, **options), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(both, explain(model, pixels, method, [1, 3], **options))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +102,7 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("method", [*CLASSES, "rollout", "random", "centre"])
 def test_wrong_values_are_refused(method):
     wrong = {"layer": 7, "start_layer": "first", "discard": 1, "seed": -1, "sigma": 0, "steps": 0, "samples": 0}
+    wrong |= {"noise": -1, "baseline": "black", "score": "loss", "batch_size": 0}
     mine = {name: value for name, value in wrong.items() if name in METHODS[method].options}
     for name, value in mine.items():
         with pytest.raises(ValueError, match=f"{name} must be"):
@@ -286,7 +295,7 @@ def test_class_patches_are_probabilities_of_the_head_on_single_tokens():
     torch.testing.assert_close(explain(model, pixels, "class_patches", 3, layer=1), expected.detach())
 
 
-@pytest.mark.parametrize("method", GRADIENT)
+@pytest.mark.parametrize("method", CONTRASTIVE)
 def test_contrast_is_a_map_of_the_difference_and_needs_two_classes(method):
     model, pixels = tiny(), images()
     plain, against = explain(model, pixels, method, 0), explain(model, pixels, method, 0, contrast=1)
@@ -299,6 +308,64 @@ def test_contrast_is_a_map_of_the_difference_and_needs_two_classes(method):
         explain(model, pixels, method, contrast=model(pixels).argmax(-1))
     with pytest.raises(ValueError, match="There is no class 9"):
         explain(model, pixels, method, 1, contrast=9)
+
+
+@pytest.mark.parametrize("kind", ["class", "mean", "distillation"])
+@pytest.mark.parametrize("baseline", ["mean", "zero"])
+def test_integrated_gradients_are_complete(kind, baseline):
+    model, pixels = tiny(kind).double(), images().double()
+    start = pixels.mean((2, 3), keepdim=True).expand_as(pixels) if baseline == "mean" else torch.zeros_like(pixels)
+    change = (model(pixels) - model(start))[:, 1].detach()
+    missing = []
+    for steps in (20, 160):
+        heatmap = explain(model, pixels, "integrated_gradients", 1, steps=steps, baseline=baseline)
+        missing.append((heatmap.sum((1, 2)) - change).abs() / heatmap.abs().sum((1, 2)))
+    assert missing[1].max() < 0.005
+    assert missing[1].max() < missing[0].max() / 4  # what is missing is the step size's
+
+
+@torch.no_grad()
+def test_pixel_gradients_against_finite_differences():
+    model, pixels, c, rows = tiny(depth=1).double(), images(1).double(), 2, (3, 9)
+    slope = torch.zeros(3, *pixels.shape[2:], dtype=torch.float64)
+    for channel in range(3):
+        for y in rows:
+            for x in range(24):
+                step = torch.zeros_like(pixels)
+                step[0, channel, y, x] = 1e-5
+                slope[channel, y, x] = (model(pixels + step) - model(pixels - step))[0, c] / 2e-5
+
+    def only(values: Tensor) -> Tensor:  # rows 3 and 9 of the pixels, one in each row of patches
+        kept = torch.zeros_like(values)
+        kept[..., rows, :] = values[..., rows, :]
+        return kept
+
+    x = pixels.clone().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(model(x)[0, c], x)
+    torch.testing.assert_close(only(gradient[0]), slope, rtol=1e-5, atol=1e-8)
+    plain = gradient[0].abs().mean(0).reshape(2, 8, 3, 8).mean((1, 3))
+    torch.testing.assert_close(explain(model, pixels, "smoothgrad", c, noise=0, samples=2)[0], plain)
+    assert not torch.allclose(explain(model, pixels, "smoothgrad", c, noise=0.2)[0], plain)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("score", ["logit", "probability"])
+def test_occlusion_equals_a_plain_loop(score):
+    model, pixels = tiny("registers"), images()
+
+    def value(x: Tensor) -> float:
+        y = model(x) if score == "logit" else model(x).softmax(-1)
+        return (y[0, 3] - y[0, 1]).item()
+
+    got = explain(model, pixels, "occlusion", 3, contrast=1, score=score, batch_size=4)
+    for i in range(2):
+        for row in range(2):
+            for col in range(3):
+                covered = pixels[i : i + 1].clone()
+                covered[..., 8 * row : 8 * row + 8, 8 * col : 8 * col + 8] = pixels[i].mean((1, 2))[None, :, None, None]
+                expected = value(pixels[i : i + 1]) - value(covered)
+                assert got[i, row, col].item() == pytest.approx(expected, abs=1e-5)
 
 
 # Baselines

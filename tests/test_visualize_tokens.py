@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from visualize.tokens import query_row, read_out_row, to_grid, token_index
+from visualize.tokens import query_row, read_out_row, sum_patches, to_grid, token_index
 from vit.config import ViTConfig
 
 
@@ -18,6 +18,12 @@ def test_grid_drops_the_prefix_and_keeps_reading_order():
 def test_grid_of_another_size_is_refused():
     with pytest.raises(ValueError, match="8 tokens do not fit 1 prefix tokens and a grid of 2 × 3"):
         to_grid(torch.zeros(1, 8), (2, 3), 1)
+
+
+def test_pixels_are_summed_within_their_patch():
+    values = torch.tensor([[[1.0, 2, 3, 4], [5, 6, 7, 8]]])
+    assert sum_patches(values, (1, 2)).tolist() == [[[14, 22]]]
+    assert sum_patches(values, (2, 4)).tolist() == values.tolist()
 
 
 MATRIX = torch.arange(64.0).reshape(1, 8, 8)  # row q starts at 8 q

@@ -1,5 +1,8 @@
 """Tiny models of every kind, with all parameters random, for the tests of explanations and pictures."""
 
+from collections.abc import Iterator
+
+import pytest
 import torch
 from torch import Tensor
 
@@ -31,6 +34,15 @@ def tiny(kind: str = "class", **changes) -> ViT:
             one = 1.0 if parameter.ndim == 1 and "norm.weight" in name else 0.0
             parameter.copy_(one + 0.3 * noise)
     return model
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Models this small only wait for a second thread. Import it where many passes are made."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def images(batch: int = 2, seed: int = 2) -> Tensor:

@@ -26,6 +26,13 @@ def to_grid(values: Tensor, grid: Grid, prefix: int) -> Tensor:
     return values[..., prefix:].reshape(*values.shape[:-1], rows, cols)
 
 
+def sum_patches(values: Tensor, grid: Grid) -> Tensor:
+    """Values per pixel, summed within each patch: [B H W] to [B rows cols]."""
+    rows, cols = grid
+    batch, height, width = values.shape
+    return values.reshape(batch, rows, height // rows, cols, width // cols).sum(dim=(2, 4))
+
+
 def read_out_row(matrix: Tensor, config: ViTConfig) -> Tensor:
     """The row of a map [... query key] that the model's head reads: [... key].
 

@@ -10,9 +10,12 @@ from visualize.methods import (
     class_patches,
     gradcam,
     gradient_rollout,
+    integrated_gradients,
     legrad,
+    occlusion,
     random,
     rollout,
+    smoothgrad,
 )
 from visualize.methods.base import ClassIndex, Method, Target, classes_of
 from vit.model import ViT
@@ -25,6 +28,9 @@ METHODS: dict[str, Method] = {
     "legrad": legrad.METHOD,
     "gradcam": gradcam.METHOD,
     "class_patches": class_patches.METHOD,
+    "integrated_gradients": integrated_gradients.METHOD,
+    "smoothgrad": smoothgrad.METHOD,
+    "occlusion": occlusion.METHOD,
     "random": random.METHOD,
     "centre": centre.METHOD,
 }
@@ -34,8 +40,8 @@ def explain(model: ViT, pixels: Tensor, method: str, target: ClassIndex = None, 
     """The map of one method for images [B C H W]: raw values [B rows cols], larger is more.
 
     `method` is a name in `METHODS`. `target` is a class index, a tensor [B] of them, or None for the prediction;
-    methods that explain no class ignore it. `options` are the method's own (`METHODS[method].options`); methods that
-    use gradients also take `contrast`, a rival class (index or tensor), and then explain y_target − y_contrast.
+    methods that explain no class ignore it. `options` are the method's own (`METHODS[method].options`); those with
+    `METHODS[method].contrastive` also take `contrast`, a rival class (index or tensor): y_target − y_contrast.
 
     The model and its parameters' `.grad` stay as they are; the caller's grad mode does not matter.
     Raises ValueError for an unknown method, option or value, for pixels that do not fit the model, and for a method
@@ -44,7 +50,7 @@ def explain(model: ViT, pixels: Tensor, method: str, target: ClassIndex = None, 
     if method not in METHODS:
         raise ValueError(f"There is no method {method!r}; there are {', '.join(METHODS)}.")
     chosen, config = METHODS[method], model.config
-    allowed = [*chosen.options, *(["contrast"] if chosen.gradient else [])]
+    allowed = [*chosen.options, *(["contrast"] if chosen.contrastive else [])]
     unknown = [name for name in options if name not in allowed]
     if unknown:
         have = f"its options are {', '.join(allowed)}" if allowed else "it has no options"

@@ -28,14 +28,19 @@ class Target:
             raise ValueError("The rival class is the explained class itself: choose two different classes.")
         return replace(self, index=index, rival=rival)
 
+    def of_image(self, i: int) -> "Target":
+        """The classes of image `i`, as a target for any number of pictures of it. Call it on a resolved target."""
+        assert self.index is not None
+        return Target(self.index[i : i + 1], None if self.rival is None else self.rival[i : i + 1])
+
     def score(self, logits: Tensor) -> Tensor:
         """The number that is explained, for each image: y_c, or y_c − y_rival. Logits [B classes] to [B]."""
         target = self.resolve(logits)
         assert target.index is not None
-        score = logits.gather(1, target.index[:, None])[:, 0]
+        score = logits.gather(1, target.index.expand(len(logits))[:, None])[:, 0]
         if target.rival is None:
             return score
-        return score - logits.gather(1, target.rival[:, None])[:, 0]
+        return score - logits.gather(1, target.rival.expand(len(logits))[:, None])[:, 0]
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Method:
     limits: str  # one plain sentence: what it does not show
     run: Callable[..., Tensor]
     gradient: bool = False  # runs with grad mode on
+    contrastive: bool = False  # takes `contrast`, a rival class
+    slow: bool = False  # many passes through the model, not one or two
     baseline: bool = False  # knows nothing of the image's content
 
     @property

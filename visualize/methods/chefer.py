@@ -45,4 +45,5 @@ METHOD = Method(
     limits="It does not show evidence against the class, nor what the MLPs contribute.",
     run=run,
     gradient=True,
+    contrastive=True,
 )

@@ -40,4 +40,5 @@ METHOD = Method(
     limits="It does not show what earlier layers did, and it was made for convolutions: on tokens it is often noisy.",
     run=run,
     gradient=True,
+    contrastive=True,
 )

@@ -44,4 +44,5 @@ METHOD = Method(
     limits="It does not show evidence against the class, and gradients say nothing about large changes of the photo.",
     run=run,
     gradient=True,
+    contrastive=True,
 )

@@ -43,4 +43,5 @@ METHOD = Method(
     limits="It does not show how much attention they really received, nor evidence against the class.",
     run=run,
     gradient=True,
+    contrastive=True,
 )
