@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
 ]
 PHOTOS = [entry["file"] for entry in example_photos()]
-NEW_RUN = "old => { const now = document.querySelector('#explorer [data-complete]'); return now && now.dataset.complete !== old; }"
+NEW_RUN = """old => {
+  const root = document.querySelector('#explorer [data-complete]');
+  return root && root.dataset.complete !== old;
+}"""
 
 
 class Visit:
@@ -167,7 +171,7 @@ def test_hover_scrub_heads_and_modes_ask_the_server_nothing(visit):
     pictures.append(v.pixels())
     sent = [url for url in v.requests[asked:] if not url.startswith("data:") and "heartbeat" not in url]
     assert sent == []
-    for old, new in zip([before, *pictures], pictures, strict=False):
+    for old, new in pairwise([before, *pictures]):
         assert np.abs(old - new).mean() > 0.5
 
 
@@ -313,7 +317,7 @@ def test_view_options_change_the_picture(visit):
     v.page.locator("[data-pick=opacity]").fill("0")
     v.settle()
     seen.append(v.pixels())
-    for old, new in zip(seen, seen[1:], strict=False):
+    for old, new in pairwise(seen):
         assert np.abs(old - new).mean() > 0.2
     assert "logarithmic" in v.text("scale-name")
 

@@ -26,7 +26,7 @@ def client(page_url):
 
 
 def test_names_and_inputs_of_the_endpoints_are_fixed(client):
-    named = client.view_api(return_format="dict")["named_endpoints"]
+    named = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {"/models", "/analyze", "/explain"}
     inputs = {name: [p["parameter_name"] for p in api["parameters"]] for name, api in named.items()}
     assert inputs["/models"] == []

@@ -68,15 +68,15 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
     file = gr.File(visible=False)
     last_photo, last_model = gr.State(), gr.State(first)  # what this visitor last saw in full
 
-    def analyze(image, name):
+    def analyze(image, model):
         """Look at a photo: the five most probable classes, then the explorer's data and files."""
         if image is None:
             return {}, None
-        analysis = look(image, name, settings.device)
+        analysis = look(image, model, settings.device)
         return analysis.predictions, analysis
 
-    def analyze_here(image, name):
-        return *analyze(image, name), getattr(image, "source", None), name
+    def analyze_here(image, model):
+        return *analyze(image, model), getattr(image, "source", None), model
 
     one_lane = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
     inputs, outputs = [photo, model], [predictions, explorer, last_photo, last_model]
@@ -94,8 +94,8 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
 
     gr.Button(visible=False).click(analyze, inputs, [predictions, explorer], api_name="analyze", concurrency_id="model")
 
-    def export(image, name):
-        return str(write_npz(look(image, name, settings.device)))
+    def export(image, model):
+        return str(write_npz(look(image, model, settings.device)))
 
     saved = explorer.export(export, inputs, file, show_progress="hidden", **one_lane)
     saved.success(None, file, js=_DOWNLOAD, api_visibility="private")
