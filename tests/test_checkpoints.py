@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -42,8 +43,8 @@ def small() -> torch.nn.Module:
     import timm
 
     torch.manual_seed(0)
-    sizes = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "depth": 2, "num_heads": 3, "num_classes": 5}
-    return randomise(timm.create_model("vit_tiny_patch16_224", **sizes))
+    sizes: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "depth": 2, "num_heads": 3}
+    return randomise(timm.create_model("vit_tiny_patch16_224", **sizes, num_classes=5))
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_folder_in_parts(folder, small):
         save_file({name: whole[name]}, folder / f"model-{i}.safetensors")
     same_logits(load(folder), small)
     (folder / f"model-{len(whole) - 1}.safetensors").unlink()
-    with pytest.raises(ValueError, match=list(whole)[-1].replace(".", r"\.")):
+    with pytest.raises(ValueError, match=r"[Mm]issing.*linear\.bias"):
         load(folder)
 
 
@@ -209,8 +210,9 @@ def test_a_folder_in_transformers_form(kind, tmp_path):
     """Saved by transformers itself: its settings, its key names of today, its labels."""
     import transformers as t
 
-    sizes = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "image_size": 32, "patch_size": 8}
-    labels = {"id2label": {0: "cat", 1: "dog", 2: "eel"}, "label2id": {"cat": 0, "dog": 1, "eel": 2}}
+    sizes: dict[str, Any] = {"hidden_size": 48, "num_hidden_layers": 2, "num_attention_heads": 3, "patch_size": 8}
+    sizes["image_size"] = 32
+    labels: dict[str, Any] = {"id2label": {0: "cat", 1: "dog", 2: "eel"}, "label2id": {"cat": 0, "dog": 1, "eel": 2}}
     if kind == "vit":
         model = t.ViTForImageClassification(t.ViTConfig(**sizes, **labels, intermediate_size=96, layer_norm_eps=1e-5))
     elif kind == "dinov2":

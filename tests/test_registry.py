@@ -1,8 +1,11 @@
 """Every entry of the registry against a reference of the same shape, built without memory on the meta device."""
 
+from typing import Any
+
 import pytest
 import torch
 
+from vit.convert import convert
 from vit.preprocess import Preprocess
 from vit.registry import EMBEDDED, REGISTRY, Checkpoint
 
@@ -14,7 +17,7 @@ def transformers_reference(c: Checkpoint) -> torch.nn.Module:
     """The model class that the checkpoint's page names, with the sizes of its config.json."""
     import transformers as t
 
-    common = {
+    common: dict[str, Any] = {
         "hidden_size": c.width,
         "num_hidden_layers": c.depth,
         "num_attention_heads": c.heads,
@@ -39,6 +42,18 @@ def transformers_reference(c: Checkpoint) -> torch.nn.Module:
 
 def numbers(module: torch.nn.Module, without: tuple[str, ...] = ()) -> int:
     return sum(p.numel() for name, p in module.named_parameters() if not name.endswith(without or ("\0",)))
+
+
+def converts(c: Checkpoint, model: torch.nn.Module, image_size: int | tuple[int, int]) -> None:
+    """The reference's keys and shapes lead to the architecture that the entry promises."""
+    known = {"heads": c.heads, "norm_eps": c.norm_eps, "activation": c.activation, "interpolation": c.interpolation}
+    converted = convert(model.state_dict(), **known)  # type: ignore[arg-type]
+    config = converted.config
+    assert (config.patch_size, config.width, config.depth, config.heads) == (c.patch, c.width, c.depth, c.heads)
+    assert (config.prefix, config.classes, config.size) == (c.prefix, c.classes, (image_size, image_size))
+    assert (config.norm_eps, config.activation, config.interpolation) == (c.norm_eps, c.activation, c.interpolation)
+    assert sum(x.numel() for x in converted.state_dict.values()) == c.parameters
+    assert converted.assumed == ()
 
 
 def test_the_registry_is_large_unique_and_starts_with_the_embedded_model():
@@ -72,7 +87,7 @@ def test_timm(name):
 
     c = REGISTRY[name]
     with torch.device("meta"):
-        model = timm.create_model(c.repo.removeprefix("timm/"))
+        model: Any = timm.create_model(c.repo.removeprefix("timm/"))
     block, cfg = model.blocks[0], model.pretrained_cfg
     assert numbers(model) == c.parameters
     assert (model.embed_dim, len(model.blocks), block.attn.num_heads) == (c.width, c.depth, c.heads)
@@ -87,6 +102,7 @@ def test_timm(name):
         cfg["input_size"][-1], cfg["crop_pct"], cfg["interpolation"], cfg["mean"], cfg["std"]
     )
     assert cfg["license"].casefold() == c.licence.casefold()
+    converts(c, model, c.image_size)
     # A name without a tag means to timm what it means here.
     asked = timm.models.get_pretrained_cfg(name)
     assert asked is not None
@@ -96,7 +112,7 @@ def test_timm(name):
 @pytest.mark.parametrize("name", NAMES["transformers"])
 def test_transformers(name):
     c = REGISTRY[name]
-    model = transformers_reference(c)
+    model: Any = transformers_reference(c)
     assert numbers(model, ("mask_token",)) == c.parameters
     config = model.config
     assert (config.hidden_size, config.num_hidden_layers, config.num_attention_heads) == (c.width, c.depth, c.heads)
@@ -104,6 +120,7 @@ def test_transformers(name):
     assert config.hidden_act == c.activation
     registers = getattr(config, "num_register_tokens", 0)
     assert c.prefix == 1 + registers + (config.model_type == "deit")
+    converts(c, model, config.image_size)
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
@@ -114,12 +131,13 @@ def test_torchvision(name):
     builder, weights_name = c.repo.split("/")
     weights = torchvision.models.get_model_weights(builder)[weights_name]
     with torch.device("meta"):
-        model = torchvision.models.get_model(builder)
+        model: Any = torchvision.models.get_model(builder)
     block = model.encoder.layers[0]
     assert numbers(model) == c.parameters == weights.meta["num_params"]
     assert (model.hidden_dim, len(model.encoder.layers), block.num_heads) == (c.width, c.depth, c.heads)
     assert (model.patch_size, model.image_size) == (c.patch, c.image_size)
     assert block.ln_1.eps == c.norm_eps
+    converts(c, model, c.image_size)
     assert weights.url.endswith(f"/{c.file}")
     assert weights.meta["_metrics"]["ImageNet-1K"]["acc@1"] == pytest.approx(100 * (c.top1 or 0))
     transform = weights.transforms()

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from vit.preprocess import HALF, IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -51,7 +53,7 @@ def test_heads_of_timms_sizes(name):
     import torch
 
     with torch.device("meta"):
-        model = timm.create_model(name)
+        model: Any = timm.create_model(name)
     heads = read_settings({**TIMM, "architecture": name}).heads
     assert model.blocks[0].attn.num_heads == (heads or model.embed_dim // 64)
 

@@ -47,7 +47,7 @@ def test_pytorch_files_bare_or_wrapped(tmp_path, suffix, wrap):
 
 
 def test_npz(tmp_path):
-    np.savez(tmp_path / "m.npz", **{name: value.numpy() for name, value in TENSORS.items()})
+    np.savez(tmp_path / "m.npz", **{name: value.numpy() for name, value in TENSORS.items()})  # type: ignore[arg-type]
     assert same(read_weights([tmp_path / "m.npz"]))
 
 
