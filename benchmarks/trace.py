@@ -100,7 +100,7 @@ def main() -> None:
         "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL", help="default: all"
     )
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 4], help="batch sizes (default: 1 4)")
-    parser.add_argument("--seconds", type=float, default=12.0, help="time for each row (default: 12)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="time for each row (default: 10)")
     parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own choice)")
     parser.add_argument(
         "--clock",
