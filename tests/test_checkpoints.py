@@ -96,12 +96,10 @@ def test_the_embedded_model_loads_without_a_network(no_network):
 
 
 def test_the_embedded_model_loads_within_two_seconds():
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        load(available()[0])
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 2
+    """Processor time, which other programs on the machine do not stretch."""
+    start = time.process_time()
+    load(available()[0])
+    assert time.process_time() - start < 2
 
 
 def test_the_embedded_model_sees_a_cat():
