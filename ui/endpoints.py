@@ -46,7 +46,7 @@ def known(model: str) -> str:
 
 def ready(model: str, progress=gr.Progress(track_tqdm=True)) -> None:
     """Load a model, downloading it if need be, with a progress bar."""
-    progress(None, desc=f"Loading {model}")
+    progress(0, desc=f"Loading {model}")
     try:
         MODELS.get(known(model))
     except (ValueError, OSError) as error:

@@ -2,7 +2,6 @@
 
 import gradio as gr
 
-import visualize
 import vit
 from ui import endpoints, explore
 from ui.engine import MODELS, best_device
@@ -20,11 +19,16 @@ def default_model() -> str:
     return max(here, key=lambda name: vit.checkpoint(name).top1 or 0)
 
 
+def entry(name: str) -> str:
+    """A model's line in the list of models."""
+    c = vit.checkpoint(name)
+    return c.title if vit.is_local(name) else f"{c.title} · get {c.bytes / 1e6:.0f} MB"
+
+
 def card(name: str) -> str:
     """One line about a model, beside its name."""
     c = vit.checkpoint(name)
-    where = "" if vit.is_local(name) else f" · to download: {c.bytes / 1e6:.0f} MB"
-    return f"{c.parameters / 1e6:.0f} M parameters · {c.image_size} px · patch {c.patch}{where}"
+    return f"{c.parameters / 1e6:.0f} M parameters · {c.image_size} px · patch {c.patch}"
 
 
 def build_demo(settings: Settings | None = None) -> gr.Blocks:
@@ -39,7 +43,7 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
             gr.HTML(_TITLE, elem_id="title", apply_default_css=False)
             line = gr.HTML(card(first), elem_id="card", apply_default_css=False)
             model = gr.Dropdown(
-                [(name if vit.is_local(name) else f"{name} (to download)", name) for name in vit.available()],
+                [(entry(name), name) for name in vit.available()],
                 value=first,
                 show_label=False,
                 label="Model",
@@ -73,4 +77,3 @@ def _endpoints(s: Settings) -> None:
         inputs += [gr.Textbox(label=name) for name in ("model", "method", "target", "options")]
         outputs = [gr.Image(type="pil", label="overlay", format="png"), gr.JSON(label="explanation")]
         gr.Button().click(explain, inputs, outputs, api_name="explain", concurrency_id="model")
-    assert visualize.METHODS  # the endpoint serves every registered method

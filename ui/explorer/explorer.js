@@ -122,7 +122,7 @@ function buildControls() {
     made.append(node('span', name), node('b'));
     return made;
   };
-  const tiles = data.prefix.map((name, token) => tile(token, name.replace(' token', '').replace('register ', 'reg ')));
+  const tiles = data.prefix.map((name, token) => tile(token, name));
   find('tiles').replaceChildren(...(tiles.length ? tiles : [tile(-1, 'all patches')]));
   const head = (choice, name) => {
     const made = node('button', undefined, { type: 'button', 'data-head': choice });

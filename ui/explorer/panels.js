@@ -38,7 +38,7 @@ function showAnswers(find, data, layer) {
   const best = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, 5);
   find('answer-title').textContent = last ? 'Prediction' : `If layer ${layer + 1} had to answer`;
   note.textContent = last
-    ? `The five most probable of the classes that ${data.model} knows.`
+    ? data.note || `The five most probable of the classes that ${data.model} knows.`
     : 'A probe: the head was trained on the last layer only.';
   list.replaceChildren(
     ...best.map((index, place) => {
