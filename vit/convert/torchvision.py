@@ -30,4 +30,4 @@ def recognises(keys: set[str]) -> bool:
 
 def convert(sd: Mapping[str, Tensor]) -> Translation:
     """Weights of torchvision's ViT; its helper resizes positions with aligned corners."""
-    return translate(sd, TABLE, norm_eps=1e-6, activation="gelu", interpolation="corners")
+    return translate(sd, TABLE, norm_eps=1e-6, activation="gelu", interpolation="corners", position_prefix=None)
