@@ -159,6 +159,11 @@ def _build(found: _Found, labels: Sequence[str] | None) -> Pretrained:
     c = model.config
     if known("heads") is None:
         assumed.append(f"{c.heads} heads of {c.width // c.heads} numbers each: no file says how many there are.")
+    if entry is None and not s.source:
+        assumed.append(
+            f"LayerNorm's epsilon {c.norm_eps}, activation {c.activation}, positions resized by the rule "
+            f'"{c.interpolation}": the usual ones for weights with such names.'
+        )
     preprocess = known("preprocess")
     if preprocess is None:
         preprocess = Preprocess(c.image_size, 0.9)
