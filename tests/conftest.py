@@ -18,6 +18,8 @@ import torch
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+torch.set_num_threads(1)  # the models of the tests are tiny: more threads only wait for each other
+
 try:
     import torchvision  # noqa: F401
 except RuntimeError:

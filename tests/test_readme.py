@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOUR = sorted(set(re.findall(r"`((?:vit|visualize|ui|tests|benchmarks|assets)/[\w./]*)`", README)))
 
 
 def test_python_block_runs_as_it_stands(tmp_path: Path):

@@ -4,13 +4,11 @@ import json
 from collections.abc import Sequence
 
 import gradio as gr
-import numpy as np
-import torch
 from PIL import Image
 
 import visualize
 import vit
-from ui.engine import MODELS, Analysis, analyse
+from ui.engine import MODELS, Analysis, analyse, run_method
 from ui.photo import sentence
 
 
@@ -95,19 +93,18 @@ def explain(
             raise ValueError('Options are a JSON object, such as {"layer": 3}.')
         index = find_class(target, pretrained.labels)
         prepared = pretrained.preprocess(image)
-        network = pretrained.model.to(device)
-        pixels = prepared.pixels.to(device)
-        heatmap = visualize.explain(network, pixels, method, index, **chosen)[0].float().cpu()
-        if index is None and pretrained.labels:
-            with torch.no_grad():
-                index = int(network(pixels).argmax())
+        heatmap, index = run_method(model, prepared.pixels, method, index, chosen, device)
     except json.JSONDecodeError as error:
         raise sentence(f"The options are not JSON: {error.msg} at position {error.pos}.", "Options") from None
     except (ValueError, TypeError, OSError) as error:
         raise sentence(error, "This explanation could not be made") from error
     picture = visualize.overlay(prepared.image, heatmap)
     name = None if index is None else {"index": index, "name": pretrained.labels[index]}
-    rows, cols = heatmap.shape
-    numbers = np.asarray(heatmap).astype(float).tolist()
-    facts = {"heatmap": numbers, "grid": [rows, cols], "target": name, "method": method, "options": chosen}
-    return picture, facts
+    grid = list(heatmap.shape)
+    return picture, {
+        "heatmap": heatmap.tolist(),
+        "grid": grid,
+        "target": name,
+        "method": method,
+        "options": chosen,
+    }

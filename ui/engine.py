@@ -15,7 +15,7 @@ import visualize
 import vit
 
 try:  # Spaces' ZeroGPU lends a GPU to the functions that are wrapped by this; elsewhere the package is absent.
-    import spaces
+    import spaces  # pyright: ignore[reportMissingImports]
 
     on_gpu = spaces.GPU
 except ImportError:
@@ -109,6 +109,20 @@ def run(name: str, pixels: Tensor, device: str = "cpu") -> tuple[list[NDArray[np
         if output.logits is None:
             return planes, None
         return planes, model.layer_logits(output).softmax(-1)[:, 0].float().cpu().numpy()
+
+
+@on_gpu
+def run_method(
+    name: str, pixels: Tensor, method: str, target: int | None, options: dict, device: str = "cpu"
+) -> tuple[NDArray[np.float32], int | None]:
+    """One explanation of one photo [1 3 H W]: the map [rows cols], and the class that it explains. CPU data."""
+    model = MODELS.get(name).model.to(device)
+    pixels = pixels.to(device)
+    heatmap = visualize.explain(model, pixels, method, target, **options)[0].detach().float().cpu().numpy()
+    if target is None and model.config.classes:
+        with torch.no_grad():
+            target = int(model(pixels).argmax())
+    return heatmap, target
 
 
 def analyse(image: Image.Image, name: str, device: str = "cpu") -> Analysis:

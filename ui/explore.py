@@ -1,13 +1,15 @@
 """The first tab: a photo on the left, the explorer beside it. Everything updates without a button."""
 
+import html
 import json
 from pathlib import Path
 
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
 
 from ui.endpoints import look, ready
 from ui.explorer import Explorer
-from ui.export import write_npz
+from ui.export import npz_bytes
 from ui.photo import PhotoInput
 from ui.settings import Settings
 
@@ -33,6 +35,15 @@ def example_photos() -> list[dict]:
     """The example photos: file (a path), title, author, licence, source."""
     listed = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
     return [{**entry, "file": str(EXAMPLES / entry["file"])} for entry in listed]
+
+
+def credit(photo: dict) -> str:
+    """Title, author and licence of an example, with links to its source and its licence."""
+    f = {name: html.escape(str(value)) for name, value in photo.items()}
+    return (
+        f'<li><a href="{f["source"]}" target="_blank" rel="noopener">{f["title"]}</a>, {f["author"]}, '
+        f'<a href="{f["licence_url"]}" target="_blank" rel="noopener">{f["licence"]}</a></li>'
+    )
 
 
 def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -> tuple[PhotoInput, Explorer]:
@@ -61,7 +72,7 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
                 preload=False,
                 api_visibility="private",
             )
-            gr.HTML(_PROMISE, elem_id="promise", apply_default_css=False)
+            gr.HTML(_PROMISE.format("".join(map(credit, photos))), elem_id="promise", apply_default_css=False)
         with gr.Column(scale=1, min_width=320, elem_id="right"):
             explorer = Explorer(elem_id="explorer")
     predictions = gr.Label(num_top_classes=5, visible=False)
@@ -76,7 +87,7 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
         return analysis.predictions, analysis
 
     def analyze_here(image, model):
-        return *analyze(image, model), getattr(image, "source", None), model
+        return *analyze(image, model), image and image.info.get("source"), model
 
     one_lane = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
     inputs, outputs = [photo, model], [predictions, explorer, last_photo, last_model]
@@ -95,7 +106,9 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
     gr.Button(visible=False).click(analyze, inputs, [predictions, explorer], api_name="analyze", concurrency_id="model")
 
     def export(image, model):
-        return str(write_npz(look(image, model, settings.device)))
+        analysis = look(image, model, settings.device)
+        name = f"attention-{analysis.pretrained.checkpoint.name.replace('/', '-')}.npz"
+        return save_bytes_to_cache(npz_bytes(analysis), name, cache_dir=file.GRADIO_CACHE)  # deleted with the cache
 
     saved = explorer.export(export, inputs, file, show_progress="hidden", **one_lane)
     saved.success(None, file, js=_DOWNLOAD, api_visibility="private")

@@ -1,10 +1,9 @@
 """All numbers of one photo in one file."""
 
+import io
 import json
 import platform
-import tempfile
 from datetime import datetime, timezone
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -34,15 +33,15 @@ def manifest(a: Analysis) -> dict:
     }
 
 
-def write_npz(a: Analysis, folder: str | Path | None = None) -> Path:
-    """Write every attention [head query key] and rollout [query key] with the manifest, as a compressed NPZ.
+def npz_bytes(a: Analysis) -> bytes:
+    """Every attention [head query key] and rollout [query key] with the manifest, as one compressed NPZ file.
 
-    Layers are numbered from 01, as on the page. Returns the file's path, in a new folder unless one is given.
+    Layers are numbered from 01, as on the page.
     """
     arrays = {}
     for i, planes in enumerate(a.planes, start=1):
         arrays[f"attention_layer_{i:02d}"] = planes[:-1].astype(np.float16)
         arrays[f"rollout_layer_{i:02d}"] = planes[-1].astype(np.float16)
-    path = Path(folder or tempfile.mkdtemp()) / f"attention-{a.pretrained.checkpoint.name.replace('/', '-')}.npz"
-    np.savez_compressed(path, manifest=np.array(json.dumps(manifest(a), indent=1)), **arrays)
-    return path
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, manifest=np.array(json.dumps(manifest(a), indent=1)), **arrays)
+    return buffer.getvalue()

@@ -4,6 +4,7 @@ import base64
 import binascii
 
 import gradio as gr
+from gradio.data_classes import ImageData
 from PIL import Image
 
 from vit.images import ImageError, open_image
@@ -22,15 +23,15 @@ class PhotoInput(gr.Image):
 
     is_template = True  # use gr.Image's frontend
 
-    def preprocess(self, payload) -> Image.Image | None:
+    def preprocess(self, payload: ImageData | None) -> Image.Image | None:
         if payload is None or not (payload.path or payload.url):
             return None
         try:
             if payload.path:
                 image = open_image(payload.path)
-                image.source = payload.path  # so that the page can come back to this photo
+                image.info["source"] = payload.path  # so that the page can come back to this photo
                 return image
-            return open_image(base64.b64decode(payload.url.partition(",")[2], validate=True))
+            return open_image(base64.b64decode((payload.url or "").partition(",")[2], validate=True))
         except (ImageError, binascii.Error) as error:
             why = error if isinstance(error, ImageError) else "This image arrived damaged. Please try again."
             raise sentence(why, "This photo cannot be used") from None

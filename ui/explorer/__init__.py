@@ -94,10 +94,9 @@ class Explorer(gr.HTML):
     def _describe(self, a: Analysis) -> ExplorerData:
         thumbnail = a.original.copy()
         thumbnail.thumbnail((320, 320))
-        classes: list[int] = []
-        if a.probabilities is not None:
-            top = np.argsort(-a.probabilities, axis=1, kind="stable")[:, :5]
-            classes = sorted(set(top.flatten().tolist()), key=lambda i: -a.probabilities[-1][i])
+        shares = np.zeros((0, 0)) if a.probabilities is None else a.probabilities
+        top = np.argsort(-shares, axis=1, kind="stable")[:, :5]
+        classes = sorted(set(top.flatten().tolist()), key=lambda i: -shares[-1][i])
         return ExplorerData(
             run=secrets.token_hex(8),
             image=self._picture(a.image, "crop.webp"),
@@ -116,5 +115,5 @@ class Explorer(gr.HTML):
             note=BUILT_IN if a.pretrained.checkpoint.source == "embedded" else "",
             patch=a.pretrained.model.config.patch_size,
             classes=[a.pretrained.labels[i] for i in classes],
-            probabilities=[] if a.probabilities is None else a.probabilities[:, classes].round(6).tolist(),
+            probabilities=shares[:, classes].round(6).tolist() if classes else [],
         )
