@@ -57,6 +57,6 @@ def recognises(keys: set[str]) -> bool:
 
 def convert(sd: Mapping[str, Tensor]) -> Translation:
     """Weights of the original JAX code; the number of heads stands in the shape of the query kernel."""
-    heads = next((x.shape[1] for key, x in sd.items() if key.endswith("/query/kernel")), None)
+    heads = next((x.shape[1] for key, x in sd.items() if key.endswith("/query/kernel") and x.ndim == 3), None)
     settings = {"norm_eps": 1e-6, "activation": "gelu_tanh", "interpolation": "linear"}
     return translate(sd, TABLE, **settings, **({"heads": heads} if heads else {}))

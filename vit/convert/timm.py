@@ -28,8 +28,8 @@ TABLE: tuple[Row, ...] = (
     (rf"(?:fc_)?norm\.{_WB}", r"classification_head.norm.\1"),
     (rf"head\.{_WB}", r"classification_head.linear.\1"),
     (rf"head_dist\.{_WB}", r"classification_head.dist_linear.\1"),
-    # Read in training only: masks, MAE's decoder, DINO's projection head.
-    (r"mask_token|decoder_.*|head\.(mlp|last_layer)\..*", ""),
+    # Read in training only: masks, MAE's decoder, the projection heads of DINO, iBOT and DINOv2.
+    (r"mask_token|decoder_.*|((dino|ibot)_)?head\.(mlp|last_layer)\..*", ""),
 )
 
 
@@ -44,6 +44,9 @@ def convert(sd: Mapping[str, Tensor]) -> Translation:
     settings = {"norm_eps": 1e-6, "activation": "gelu", "interpolation": "antialias"}
     if "fc_norm.weight" in sd:  # the patches are averaged first, then normalised
         settings |= {"readout": "mean", "head_norm": "pooled"}
-    if "mask_token" in sd and "register_tokens" not in sd and "decoder_embed.weight" not in sd:
-        settings["interpolation"] = "offset"  # DINOv2's own file
+    if "norm_pre.weight" in sd:  # CLIP's towers keep PyTorch's epsilon
+        settings["norm_eps"] = 1e-5
+    dinov2 = "mask_token" in sd and "register_tokens" not in sd and "decoder_embed.weight" not in sd
+    if dinov2 or any(key.startswith("head.last_layer.") for key in sd):  # the files of DINOv2 and of DINO
+        settings["interpolation"] = "offset"
     return translate(sd, TABLE, **settings)

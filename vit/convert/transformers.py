@@ -1,4 +1,4 @@
-"""transformers: ViT, DeiT, ViT-MAE, DINOv2 with and without registers, CLIP's vision tower.
+"""transformers: ViT, DeiT, ViT-MAE, MSN, I-JEPA, DINOv2 with and without registers, CLIP's tower.
 
 Both spellings are in circulation: the files on the hub (`encoder.layer.0.attention.attention.query`) and what
 version 5 gives at run time (`layers.0.attention.q_proj`).
@@ -46,7 +46,7 @@ TABLE: tuple[Row, ...] = (
     (rf"(?:classifier|cls_classifier)\.{_WB}", r"classification_head.linear.\1"),
     (rf"distillation_classifier\.{_WB}", r"classification_head.dist_linear.\1"),
     # Read in training only, or by heads that are not classifiers.
-    (r"embeddings\.(mask_token|position_ids)|pooler\..*|decoder\..*", ""),
+    (r"embeddings\.(mask_token|position_ids)|pooler\..*|decoder\..*|visual_projection\.weight", ""),
 )
 
 
@@ -60,8 +60,9 @@ def recognises(keys: set[str]) -> bool:
 
 def convert(sd: Mapping[str, Tensor]) -> Translation:
     """Weights of any of these classes, with or without a head."""
-    sd = strip(sd, "vit.", "deit.", "dinov2.", "dinov2_with_registers.", "vision_model.")
+    sd = strip(sd, "vit.", "deit.", "dinov2.", "dinov2_with_registers.", "vision_model.", "ijepa.")
     settings: dict[str, Any] = {"norm_eps": 1e-12, "activation": "gelu", "interpolation": "bicubic"}
+    settings["position_prefix"] = None  # class and distillation token have theirs, registers none
     if "pre_layrnorm.weight" in sd:  # CLIP
         settings |= {"norm_eps": 1e-5, "activation": "quick_gelu"}
         if "classifier.weight" in sd:  # its classifier averages the patches and leaves the last norm out
