@@ -291,4 +291,4 @@ def test_anything_else_is_refused(sd):
 
 def test_what_is_no_tensor(sd):
     with pytest.raises(ValueError, match="epoch is not a tensor of numbers but int"):
-        from_state_dict({**sd, "epoch": 3}, heads=3)
+        convert({**sd, "epoch": 3}, heads=3)

@@ -1,4 +1,4 @@
-"""Layouts that no library here writes. A reference of timm gets the original names; its numbers must come out."""
+"""Rarer sources. Layouts that no library here writes: timm gets the original names, and its numbers must come out."""
 
 import re
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+import transformers as hf
 from parity import check, randomise, recorded
 from timm.layers import SwiGLUPacked
 from timm.models.vision_transformer import VisionTransformer
@@ -24,6 +25,17 @@ TINY: dict[str, Any] = {
     "num_heads": 3,
     "num_classes": 0,
     "norm_layer": partial(nn.LayerNorm, eps=1e-6),
+}
+
+HUGGING: dict[str, Any] = {
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 96,
+    "image_size": 32,
+    "patch_size": PATCH,
+    "num_labels": 5,
+    "attn_implementation": "eager",
 }
 
 
@@ -77,9 +89,10 @@ def reference_of(model: VisionTransformer, resize, options: dict[str, Any]):
             grid = resize(grid, rows, cols).permute(0, 2, 3, 1).reshape(1, rows * cols, 48)
             sd["pos_embed"] = torch.cat([sd["pos_embed"][:, :own], grid], dim=1)
         other.load_state_dict(sd)
-        for block in other.blocks:
-            block.attn.fused_attn = False
-        logits, attentions = recorded([block.attn.attn_drop for block in other.blocks], lambda: other(pixels))
+        attentions = [other.get_submodule(f"blocks.{i}.attn") for i in range(2)]
+        for attention in attentions:
+            attention.fused_attn = False  # pyright: ignore[reportArgumentType]
+        logits, attentions = recorded([a.get_submodule("attn_drop") for a in attentions], lambda: other(pixels))
         return (logits if isinstance(other.head, nn.Linear) else None), attentions
 
     return run
@@ -207,3 +220,28 @@ def test_jax(arrays):
     assert convert(sd).source == "jax"
     assert not any("heads" in sentence for sentence in convert(sd).assumed)
     check(ours, reference_of(model, corners, options), SIZES)
+
+
+def test_i_jepa():
+    """transformers' model without a class token: the mean of the normalised patches is read."""
+    config = hf.IJepaConfig(**HUGGING)
+    model = randomise(hf.IJepaForImageClassification(config))
+
+    def run(pixels: Tensor):
+        output = model(pixels, output_attentions=True, interpolate_pos_encoding=True)
+        return output.logits, output.attentions
+
+    ours = from_state_dict(model.state_dict(), heads=3)
+    assert (ours.config.prefix, ours.config.readout, ours.config.head_norm) == (0, "mean", "tokens")
+    check(ours, run, SIZES)
+
+
+def test_msn():
+    config = hf.ViTMSNConfig(**HUGGING)
+    model = randomise(hf.ViTMSNForImageClassification(config))
+
+    def run(pixels: Tensor):
+        output = model(pixels, output_attentions=True, interpolate_pos_encoding=True)
+        return output.logits, output.attentions
+
+    check(from_state_dict(model.state_dict(), heads=3, norm_eps=config.layer_norm_eps), run, SIZES)
