@@ -185,7 +185,7 @@ def test_the_weight_in_words_is_the_models(visit, opening):
     where = "itself" if strongest == 90 else f"row {strongest // 16 + 1}, column {strongest % 16 + 1}"
     assert where in said
     percent = float(re.search(r": ([\d.]+)%", said).group(1))  # type: ignore[union-attr]
-    assert percent == pytest.approx(100 * float(row[1:].max()), rel=0.02)
+    assert percent == pytest.approx(100 * float(row[1:].max()), abs=0.051)  # one decimal is shown
     assert f"{100 * float(row[0]):.2f}"[:3] in said or f"{100 * float(row[0]):.1f}" in said
 
 

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client, exceptions, handle_file
 from PIL import Image
 
@@ -18,6 +19,7 @@ from vit.images import open_image
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 PHOTO = example_photos()[0]["file"]
 MODEL = vit.available()[0]
+QUICKER = {"integrated_gradients": {"steps": 2}, "smoothgrad": {"samples": 2}}  # the same code, fewer passes
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,8 @@ def test_models_lists_the_registry(client):
 def test_analyze_gives_predictions_and_the_attention_itself(client):
     predictions, value = client.predict(handle_file(PHOTO), MODEL, api_name="/analyze")
     pretrained = vit.load(MODEL)
-    output = pretrained.model.trace(pretrained.preprocess(open_image(PHOTO)).pixels)
+    with torch.no_grad():
+        output = pretrained.model.trace(pretrained.preprocess(open_image(PHOTO)).pixels)
     assert output.logits is not None
     shares = output.logits.softmax(-1)[0]
     assert predictions["label"] == pretrained.labels[int(shares.argmax())]
@@ -65,11 +68,12 @@ def test_analyze_gives_predictions_and_the_attention_itself(client):
 
 @pytest.mark.parametrize("method", list(visualize.METHODS))
 def test_explain_serves_every_method(client, method):
-    picture, facts = client.predict(handle_file(PHOTO), MODEL, method, "", "", api_name="/explain")
+    options = QUICKER.get(method, {})
+    picture, facts = client.predict(handle_file(PHOTO), MODEL, method, "", json.dumps(options), api_name="/explain")
     pretrained = vit.load(MODEL)
     prepared = pretrained.preprocess(open_image(PHOTO))
-    expected = visualize.explain(pretrained.model, prepared.pixels, method)[0]
-    np.testing.assert_allclose(np.array(facts["heatmap"]), expected.detach().numpy(), rtol=1e-3, atol=1e-6)
+    expected = visualize.explain(pretrained.model, prepared.pixels, method, **options)[0].detach()
+    np.testing.assert_allclose(np.array(facts["heatmap"]), expected.numpy(), rtol=1e-3, atol=1e-6)
     assert facts["grid"] == list(expected.shape)
     assert facts["method"] == method
     assert pretrained.labels[facts["target"]["index"]] == facts["target"]["name"]

@@ -9,7 +9,9 @@ from PIL import Image
 import visualize
 import vit
 from ui.engine import MODELS, Analysis, analyse, run_method
+from ui.models import checkpoint_of, known, largest_side, usual_side
 from ui.photo import sentence
+from ui.settings import Settings
 
 
 def models() -> list[dict]:
@@ -35,28 +37,23 @@ def describe(name: str) -> dict:
     }
 
 
-def known(model: str) -> str:
-    """The model's name, or an error that a visitor can read. Only names of the registry: never a path from outside."""
-    if model not in vit.available():
-        raise sentence(f"There is no model named {model!r} here.", "Unknown model")
-    return model
-
-
-def ready(model: str, progress=gr.Progress(track_tqdm=True)) -> None:
+def ready(model: str, settings: Settings, progress: gr.Progress) -> None:
     """Load a model, downloading it if need be, with a progress bar."""
     progress(0, desc=f"Loading {model}")
     try:
-        MODELS.get(known(model))
+        MODELS.get(known(model, settings.any_model))
     except (ValueError, OSError) as error:
         raise sentence(error, "This model cannot be used") from error
 
 
-def look(image: Image.Image | None, model: str, device: str) -> Analysis:
-    """Analyse a photo; every failure is a sentence."""
+def look(image: Image.Image | None, model: str, settings: Settings, side: int | None = None) -> Analysis:
+    """Analyse a photo at `side` pixels, else at the model's usual size; every failure is a sentence."""
     if image is None:
         raise sentence("Choose a photo first.", "No photo")
     try:
-        return analyse(image, known(model), device)
+        c = checkpoint_of(known(model, settings.any_model))
+        side = min(side or usual_side(c, settings.attention), largest_side(c, settings.attention))
+        return analyse(image, model, settings.device, max(1, round(side / c.patch)) * c.patch)
     except (ValueError, OSError) as error:
         raise sentence(error, "This photo could not be looked at") from error
 
@@ -79,21 +76,22 @@ def find_class(target: str, labels: Sequence[str]) -> int | None:
 
 
 def explain(
-    image: Image.Image | None, model: str, method: str, target: str, options: str, device: str
+    image: Image.Image | None, model: str, method: str, target: str, options: str, settings: Settings
 ) -> tuple[Image.Image, dict]:
     """One explanation of a photo: the overlay picture, and the heatmap as plain JSON."""
     if image is None:
         raise sentence("Choose a photo first.", "No photo")
     try:
-        pretrained = MODELS.get(known(model))
+        pretrained = MODELS.get(known(model, settings.any_model))
         if method not in visualize.METHODS:
             raise ValueError(f"There is no method named {method!r}. Known: {', '.join(visualize.METHODS)}.")
         chosen = json.loads(options) if options.strip() else {}
         if not isinstance(chosen, dict):
             raise ValueError('Options are a JSON object, such as {"layer": 3}.')
         index = find_class(target, pretrained.labels)
-        prepared = pretrained.preprocess(image)
-        heatmap, index = run_method(model, prepared.pixels, method, index, chosen, device)
+        side = usual_side(pretrained.checkpoint, settings.attention)
+        prepared = pretrained.preprocess.resized(side)(image)
+        heatmap, index = run_method(model, prepared.pixels, method, index, chosen, settings.device)
     except json.JSONDecodeError as error:
         raise sentence(f"The options are not JSON: {error.msg} at position {error.pos}.", "Options") from None
     except (ValueError, TypeError, OSError) as error:

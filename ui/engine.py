@@ -125,10 +125,14 @@ def run_method(
     return heatmap, target
 
 
-def analyse(image: Image.Image, name: str, device: str = "cpu") -> Analysis:
-    """Everything that the explorer shows of an RGB image in this model. Raises ValueError with a sentence."""
+def analyse(image: Image.Image, name: str, device: str = "cpu", side: int | None = None) -> Analysis:
+    """Everything that the explorer shows of an RGB image in this model, at `side` pixels or the model's own size.
+
+    Raises ValueError with a sentence.
+    """
     pretrained = MODELS.get(name)
-    prepared = pretrained.preprocess(image)
+    preprocess = pretrained.preprocess if side is None else pretrained.preprocess.resized(side)
+    prepared = preprocess(image)
     planes, probabilities = run(name, prepared.pixels, device)
     config = pretrained.model.config
     size = prepared.pixels.shape[-2] // config.patch_size, prepared.pixels.shape[-1] // config.patch_size

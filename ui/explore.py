@@ -7,6 +7,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
+from ui import models
 from ui.endpoints import look, ready
 from ui.explorer import Explorer
 from ui.export import npz_bytes
@@ -15,9 +16,8 @@ from ui.settings import Settings
 
 EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
 
-_PROMISE = (
-    """<p>Drop, paste or take a photo. The server keeps it for two hours at most and shows it to nobody else.</p>"""
-)
+_PROMISE = """<p>The server forgets your photo after about two hours and shows it to nobody else.</p>
+<details><summary>Whose examples are these?</summary><ul>{}</ul></details>"""
 
 # The page lets go of the old photo as soon as a new one is on its way.
 _BEGIN = """(...given) => {
@@ -46,8 +46,11 @@ def credit(photo: dict) -> str:
     )
 
 
-def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -> tuple[PhotoInput, Explorer]:
-    """Build the tab inside the current Blocks; `model` is the page's model choice, `first` its name at the start."""
+def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, line: gr.HTML, first: str) -> None:
+    """Build the tab inside the current Blocks.
+
+    `model` is the page's model choice, `line` the words beside it, `first` the model's name at the start.
+    """
     photos = example_photos()
     with gr.Row(elem_id="explore", equal_height=False):
         with gr.Column(scale=0, min_width=224, elem_id="left"):
@@ -73,6 +76,8 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
                 api_visibility="private",
             )
             gr.HTML(_PROMISE.format("".join(map(credit, photos))), elem_id="promise", apply_default_css=False)
+            card = gr.HTML(models.card(first), elem_id="card", apply_default_css=False)
+            size = models.size_slider(first, settings.attention)
         with gr.Column(scale=1, min_width=320, elem_id="right"):
             explorer = Explorer(elem_id="explorer")
     predictions = gr.Label(num_top_classes=5, visible=False)
@@ -83,19 +88,29 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
         """Look at a photo: the five most probable classes, then the explorer's data and files."""
         if image is None:
             return {}, None
-        analysis = look(image, model, settings.device)
+        analysis = look(image, model, settings)
         return analysis.predictions, analysis
 
-    def analyze_here(image, model):
-        return *analyze(image, model), image and image.info.get("source"), model
+    def analyze_here(image, model, side):
+        analysis = None if image is None else look(image, model, settings, side)
+        return analysis, image and image.info.get("source"), model
+
+    def load(model, progress=gr.Progress(track_tqdm=True)):
+        ready(model, settings, progress)
+        return models.line(model), models.card(model), models.size_slider(model, settings.attention)
+
+    def export(image, model, side):
+        analysis = look(image, model, settings, side)
+        name = f"attention-{analysis.pretrained.checkpoint.name.replace('/', '-')}.npz"
+        return save_bytes_to_cache(npz_bytes(analysis), name, cache_dir=file.GRADIO_CACHE)  # deleted with the cache
 
     one_lane = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
-    inputs, outputs = [photo, model], [predictions, explorer, last_photo, last_model]
+    inputs, outputs = [photo, model, size], [explorer, last_photo, last_model]
     quiet = {"js": _BEGIN, "show_progress": "hidden", "trigger_mode": "always_last", **one_lane}
-    seen = gr.on([photo.change, demo.load], analyze_here, inputs, outputs, **quiet)
+    seen = gr.on([photo.change, size.release, demo.load], analyze_here, inputs, outputs, **quiet)
 
     # Another model may have to be downloaded first, with a progress bar; the photo stays.
-    loaded = model.change(ready, model, None, show_progress="full", show_progress_on=explorer, **one_lane)
+    loaded = model.change(load, model, [line, card, size], show_progress="full", show_progress_on=explorer, **one_lane)
     changed = loaded.success(analyze_here, inputs, outputs, **quiet)
 
     # After a failure the page goes back to what was there: nothing of the visitor's is lost.
@@ -103,13 +118,8 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, first: str) -
         back = event.failure(lambda *last: last, [last_photo, last_model], [photo, model], api_visibility="private")
         back.then(None, js=_SHOW_LAST, api_visibility="private")
 
-    gr.Button(visible=False).click(analyze, inputs, [predictions, explorer], api_name="analyze", concurrency_id="model")
-
-    def export(image, model):
-        analysis = look(image, model, settings.device)
-        name = f"attention-{analysis.pretrained.checkpoint.name.replace('/', '-')}.npz"
-        return save_bytes_to_cache(npz_bytes(analysis), name, cache_dir=file.GRADIO_CACHE)  # deleted with the cache
-
+    gr.Button(visible=False).click(
+        analyze, [photo, model], [predictions, explorer], api_name="analyze", concurrency_id="model"
+    )
     saved = explorer.export(export, inputs, file, show_progress="hidden", **one_lane)
     saved.success(None, file, js=_DOWNLOAD, api_visibility="private")
-    return photo, explorer

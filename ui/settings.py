@@ -15,7 +15,9 @@ class Settings:
     model: str = ""  # "": the best that is on disk
     device: str = ""  # "": CUDA or MPS if there is one
     memory: float = 4.0
+    attention: float = 0.3  # for the attention of one photo; bounds the input size
     queue: int = 32
+    any_model: bool = False  # visitors may name a hub id or a path: not for a public host
 
 
 # Field of Settings, flag, environment variable, what it says in --help.
@@ -25,9 +27,11 @@ _FLAGS = (
     ("model", "--model", "EXPLORER_MODEL", "model that the page opens with"),
     ("device", "--device", "EXPLORER_DEVICE", "cpu, cuda or mps; by default the fastest there is"),
     ("memory", "--memory", "EXPLORER_MEMORY_GB", "memory for loaded models in gigabytes (4)"),
+    ("attention", "--attention", "EXPLORER_ATTENTION_GB", "memory for one photo's attention in gigabytes (0.3)"),
     ("queue", "--queue", "EXPLORER_QUEUE", "visitors who may wait at once (32)"),
+    ("any_model", "--any-model", "EXPLORER_ANY_MODEL", "1: visitors may load any hub id or path of this machine (0)"),
 )
-_KINDS = {"port": int, "memory": float, "queue": int}
+_KINDS = {"port": int, "memory": float, "attention": float, "queue": int, "any_model": lambda text: bool(int(text))}
 
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:

@@ -240,8 +240,8 @@ function play() {
   if (state.layer === data.layers.length - 1) goTo(0);
   root.querySelector('[data-act="play"]').setAttribute('aria-pressed', 'true');
   player = setInterval(() => {
-    if (state.layer >= data.layers.length - 1) stop();
-    else goTo(state.layer + 1);
+    goTo(state.layer + 1);
+    if (state.layer === data.layers.length - 1) stop();
   }, 450);
 }
 
