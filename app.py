@@ -1,5 +1,7 @@
 """Attention Explorer: `python app.py` opens the page."""
 
+from contextlib import suppress
+
 from PIL import Image
 
 from ui.page import build_demo
@@ -30,4 +32,5 @@ settings = read_settings(None if __name__ == "__main__" else [])
 demo = build_demo(settings)
 
 if __name__ == "__main__":
-    demo.launch(**launch_options(settings))
+    with suppress(KeyboardInterrupt):  # Ctrl-C while the server is still starting
+        demo.launch(**launch_options(settings))

@@ -75,8 +75,6 @@ def size_slider(name: str, memory: float) -> gr.Slider:
         label="Input size in pixels",
         info=f"Own size {c.image_size}; up to {tokens} tokens fit here.",
         buttons=[],
-        container=False,
-        show_label=True,
         elem_id="size",
     )
 
