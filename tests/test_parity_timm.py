@@ -98,6 +98,19 @@ def test_not_square_needs_the_size():
     check(ours, reference_of(model), [(32, 48), (48, 48), (64, 32)])
 
 
+def test_positions_that_fit_two_grids():
+    """16 positions: 3 rows of 5 and a class token, or 4 × 4 as in DeiT III. Squares come first, and that is said."""
+    model = randomise(VisionTransformer(**{**TINY, "img_size": (48, 80)}))
+    converted = convert(model.state_dict(), heads=3)
+    assert (converted.config.grid, converted.config.positioned) == ((4, 4), 0)
+    assert any("square, with positions for 0 of 1 prefix tokens" in sentence for sentence in converted.assumed)
+    told = convert(model.state_dict(), heads=3, image_size=(48, 80))
+    assert (told.config.grid, told.config.positioned) == ((3, 5), 1)
+    assert not any("square" in sentence for sentence in told.assumed)
+    ours = from_state_dict(model.state_dict(), heads=3, image_size=(48, 80))
+    check(ours, reference_of(model), [(48, 80), (80, 48)])
+
+
 @pytest.mark.parametrize("activation", ["quick_gelu", "gelu_tanh", "relu"])
 def test_keywords_say_what_keys_cannot(activation):
     options: dict[str, Any] = {"act_layer": activation, "norm_layer": partial(nn.LayerNorm, eps=0.1)}
