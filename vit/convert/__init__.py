@@ -123,6 +123,11 @@ def _read_config(
     if "position_prefix" not in settings:  # this source has models of each kind
         layouts = list(dict.fromkeys([*layouts, prefix, *range(prefix)]))
     size, settings["position_prefix"] = _grid(len(x["patch_embedding.positions"]), patch, prefix, layouts, image_size)
+    if image_size is None and (positioned := settings["position_prefix"]) != layouts[0]:
+        assumed.append(
+            f"The grid of patches is square, with positions for {positioned} of {prefix} prefix tokens, as nothing says "
+            "the image's size."
+        )
     head = x.get("classification_head.linear.weight")
     if usual := [words.format(settings[name]) for name, words in _USUAL.items() if name not in given]:
         assumed.append(f"{', '.join(usual)}: usual for this source, as nothing says otherwise.")
