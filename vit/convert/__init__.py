@@ -125,8 +125,8 @@ def _read_config(
     size, settings["position_prefix"] = _grid(len(x["patch_embedding.positions"]), patch, prefix, layouts, image_size)
     if image_size is None and (positioned := settings["position_prefix"]) != layouts[0]:
         assumed.append(
-            f"The grid of patches is square, with positions for {positioned} of {prefix} prefix tokens, as nothing says "
-            "the image's size."
+            f"The grid of patches is square, with positions for {positioned} of {prefix} prefix tokens, "
+            "as nothing says the image's size."
         )
     head = x.get("classification_head.linear.weight")
     if usual := [words.format(settings[name]) for name, words in _USUAL.items() if name not in given]:
