@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from vit.convert import from_state_dict
+from vit.convert import convert
 from vit.hub import CONFIG, PREPROCESSOR, Repository, Unreachable, folder_weights, torchvision_path, torchvision_weights
 from vit.labels import labels_for
 from vit.model import ViT
@@ -148,7 +148,7 @@ def _build(found: _Found, labels: Sequence[str] | None) -> Pretrained:
         value = getattr(s, setting)
         return value if value is not None or entry is None else getattr(entry, setting)
 
-    model = from_state_dict(
+    converted = convert(
         tensors,
         heads=known("heads"),
         image_size=s.image_size,
@@ -156,14 +156,11 @@ def _build(found: _Found, labels: Sequence[str] | None) -> Pretrained:
         activation=known("activation"),
         interpolation=known("interpolation"),
     )
-    c = model.config
-    if known("heads") is None:
+    model, c = converted.build(), converted.config
+    if entry is None and not s.source:  # a lone file: the source's own defaults stand in
+        assumed += converted.assumed
+    elif known("heads") is None:
         assumed.append(f"{c.heads} heads of {c.width // c.heads} numbers each: no file says how many there are.")
-    if entry is None and not s.source:
-        assumed.append(
-            f"LayerNorm's epsilon {c.norm_eps}, activation {c.activation}, positions resized by the rule "
-            f'"{c.interpolation}": the usual ones for weights with such names.'
-        )
     preprocess = known("preprocess")
     if preprocess is None:
         preprocess = Preprocess(c.image_size, 0.9)

@@ -35,6 +35,13 @@ class Converted:
     source: str
     assumed: tuple[str, ...]  # sentences: what neither tensors nor keywords told
 
+    def build(self) -> ViT:
+        """The model with these weights, in eval mode."""
+        with torch.device("meta"):
+            model = ViT(self.config)
+        model.load_state_dict(self.state_dict, assign=True)
+        return model.requires_grad_(True).eval()
+
 
 def from_state_dict(
     sd: Mapping[str, Tensor],
@@ -52,11 +59,7 @@ def from_state_dict(
     the reason; and for missing, extra or misshapen keys, listing them.
     """
     known = {"heads": heads, "norm_eps": norm_eps, "activation": activation, "interpolation": interpolation}
-    converted = convert(sd, image_size=image_size, **known)
-    with torch.device("meta"):
-        model = ViT(converted.config)
-    model.load_state_dict(converted.state_dict, assign=True)
-    return model.requires_grad_(True).eval()
+    return convert(sd, image_size=image_size, **known).build()
 
 
 def convert(
