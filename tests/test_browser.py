@@ -8,7 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from conftest import start_app
 from PIL import Image
+from safetensors.torch import save_file
 
 import vit
 from ui.explore import example_photos
@@ -345,3 +347,93 @@ def test_a_phone_sees_one_column_without_sideways_scrolling(visit, scheme):
     v.page.locator("[data-role=picture]").tap(position={"x": 100, "y": 100})
     v.settle()
     assert v.text("sentence").startswith("The patch in row")
+
+
+@pytest.fixture(scope="module")
+def open_host():
+    """A page whose host allows any file of weights."""
+    process, url = start_app("--any-model", "1")
+    yield url
+    process.kill()
+    process.wait(20)
+    if process.stdout:
+        process.stdout.close()
+
+
+def choose(visit: Visit, name: str) -> None:
+    visit.page.locator("#model input").fill(name)
+    visit.page.locator("#model input").press("Enter")
+
+
+def test_another_model_keeps_the_photo_and_a_bad_file_keeps_the_model(chromium, open_host, tmp_path):
+    config = vit.ViTConfig(image_size=64, width=64, depth=3, heads=1, hidden=64, classes=0, registers=2)
+    model = vit.ViT(config)
+    names = {
+        "patch_embedding.projection": "patch_embed.proj",
+        "patch_embedding.cls_token": "cls_token",
+        "patch_embedding.register_tokens": "reg_token",
+        "patch_embedding.positions": "pos_embed",
+        "encoder_blocks": "blocks",
+        "self_attn": "attn",
+        "feed_forward": "mlp",
+        "residual1.norm": "norm1",
+        "residual2.norm": "norm2",
+        "classification_head.norm": "norm",
+    }
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        for ours, theirs in names.items():
+            name = name.replace(ours, theirs)
+        tensors[name] = tensor[None] if name == "pos_embed" else tensor
+    path = tmp_path / "mine.safetensors"
+    save_file(tensors, path)
+    v = Visit(chromium, open_host)
+    try:
+        old = v.run
+        assert "640 × 427 pixels" in v.text("crop-note")
+        choose(v, str(path))
+        old = v.wait(old)
+        assert v.text("layer-name") == "3 of 3"
+        assert v.text("answer-title") == "No classes"
+        assert v.page.locator("[data-token]").all_inner_texts()[1].startswith("register 1")
+        assert "640 × 427 pixels" in v.text("crop-note")  # the same photo
+        assert "Assumed" in v.page.locator("#card").inner_text() or v.page.locator("#card p").count()
+        bad = tmp_path / "bad.safetensors"
+        bad.write_bytes(b"not weights")
+        choose(v, str(bad))
+        toast = v.page.locator("[data-testid=toast-body]")
+        toast.wait_for(timeout=20_000)
+        assert "bad.safetensors" in toast.inner_text()
+        v.page.wait_for_function("name => document.querySelector('#model input').value === name", arg=str(path))
+        assert v.text("layer-name") == "3 of 3"
+        assert v.errors == []
+    finally:
+        v.context.close()
+
+
+def test_models_are_searched_by_typing_and_strangers_files_are_refused(visit):
+    v = visit()
+    v.page.locator("#model input").click()
+    v.page.locator("#model input").press_sequentially("dinov2")
+    v.page.wait_for_function("() => document.querySelectorAll('[role=option]').length < 20")
+    shown = v.page.get_by_role("option").all_inner_texts()
+    assert shown
+    assert all("DINOv2" in line and "MB" in line for line in shown)
+    v.page.locator("#model input").press("Escape")
+    v.page.locator("#model input").fill("/etc/hostname")
+    v.page.locator("#model input").press("Enter")
+    v.page.mouse.click(5, 700)
+    v.settle()
+    assert v.page.locator("#model input").input_value().startswith("Embedded")
+
+
+def test_a_larger_input_gives_a_finer_grid(visit):
+    v = visit()
+    old = v.run
+    v.page.locator("#size input[type=number]").fill("280")
+    v.page.locator("#size input[type=number]").press("Enter")
+    v.page.locator("#size input[type=range]").dispatch_event("pointerup")
+    v.page.locator("#size input[type=number]").blur()
+    v.wait(old)
+    assert "280 × 280" in v.text("crop-note")
+    assert "of 400" in v.text("sentence")

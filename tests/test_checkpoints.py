@@ -247,6 +247,7 @@ def hub(folder, monkeypatch):
         return str(folder / file)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr("vit.hub._require_name_service", lambda address: None)
     monkeypatch.setattr(checkpoints.Repository, "cached", lambda self, file: None)
     return asked
 

@@ -40,6 +40,7 @@ def hub(tmp_path, monkeypatch):
         return str(path)
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr("vit.hub._require_name_service", lambda address: None)
 
     def put(repo: str, files: dict[str, str]) -> None:
         server[repo] = files
@@ -150,6 +151,7 @@ def test_what_goes_wrong_becomes_a_sentence(hub, monkeypatch, raised, kind, sent
         raise raised
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
+    monkeypatch.setattr("vit.hub._require_name_service", lambda address: None)
     with pytest.raises(ValueError, match=sentence) as caught:
         Repository("a/b").get("config.json")
     assert type(caught.value) is kind
@@ -206,3 +208,25 @@ def test_torchvision_is_checked_against_the_hash_in_its_name(tmp_path, monkeypat
     assert [p.name for p in torchvision_path(good).parent.iterdir()] == [good]
     (tmp_path / "server" / good).unlink()
     assert torchvision_weights(good) == (torchvision_path(good),)  # once here, nobody is asked
+
+
+def test_without_a_name_service_the_sentence_comes_at_once(monkeypatch):
+    def nobody(host, port):
+        raise OSError("Name or service not known")
+
+    def never(*args, **kwargs):
+        pytest.fail("the hub's library was asked although its address cannot be looked up")
+
+    monkeypatch.setattr("vit.hub.getproxies", dict)
+    monkeypatch.setattr("vit.hub.socket.getaddrinfo", nobody)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", never)
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        Repository("somebody/nothing-on-disk").get("config.json")
+
+
+def test_behind_a_proxy_the_look_up_is_the_proxys_affair(monkeypatch):
+    monkeypatch.setattr("vit.hub.getproxies", lambda: {"https": "http://proxy"})
+    monkeypatch.setattr("vit.hub.socket.getaddrinfo", lambda *_: pytest.fail("looked up"))
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *_, **__: (_ for _ in ()).throw(OSError("down")))
+    with pytest.raises(Unreachable):
+        Repository("somebody/nothing-on-disk").get("config.json")

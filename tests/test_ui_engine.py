@@ -1,10 +1,14 @@
 """From a photo to plain arrays, and the models that are kept for it."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image
 
 import vit
@@ -118,3 +122,14 @@ def test_a_model_without_a_head_gives_attention_and_no_predictions(monkeypatch):
 def test_fingerprint_tells_photos_apart_and_is_stable():
     assert engine.fingerprint(photo()) == engine.fingerprint(photo())
     assert engine.fingerprint(photo()) != engine.fingerprint(photo(321))
+
+
+def test_on_zerogpu_exactly_the_functions_that_run_the_model_are_wrapped(tmp_path):
+    """With Spaces' package at hand, its decorator goes around them; elsewhere nothing changes."""
+    (tmp_path / "spaces.py").write_text("wrapped = []\ndef GPU(f):\n    wrapped.append(f.__name__)\n    return f\n")
+    program = "import spaces, ui.engine; print(spaces.wrapped)"
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    shown = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert shown.stdout.strip() == "['run', 'run_method']", shown.stderr

@@ -1,8 +1,11 @@
 """Finding the files of a checkpoint: in a folder, in the Hugging Face hub's cache, on the hub, at torchvision's."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 
@@ -44,6 +47,7 @@ class Repository:
         path = self.cached(file)
         if path is None:
             with _sentences(self.repo):
+                _require_name_service(huggingface_hub.constants.ENDPOINT)
                 try:
                     path = Path(huggingface_hub.hf_hub_download(self.repo, file, revision=self.revision))
                 except LocalEntryNotFoundError:
@@ -75,6 +79,15 @@ class Repository:
             return True
         index = self.cached(_INDEX)
         return index is not None and all(self.cached(part) for part in _parts(index))
+
+
+def _require_name_service(address: str) -> None:
+    """Raise OSError at once where the address cannot even be looked up; the hub's library would try for half a minute.
+
+    Behind a proxy the look-up is the proxy's affair, and offline mode has its own error.
+    """
+    if not getproxies():
+        socket.getaddrinfo(urlsplit(address).hostname, None)
 
 
 def folder_weights(folder: Path) -> tuple[Path, ...]:
