@@ -43,6 +43,8 @@ try { const t = localStorage.getItem('explorer-theme'); if (t) document.document
 JS = """() => {
   const wanted = document.documentElement.dataset.wanted;
   if (wanted) document.body.classList.toggle('dark', wanted === 'dark');
+  // A click into the list of models selects the name, so that typing searches.
+  document.addEventListener('click', (event) => { if (event.target.matches('#model input')) event.target.select(); });
 }"""
 TOGGLE = """() => {
   const dark = document.body.classList.toggle('dark');

@@ -131,7 +131,8 @@ function buildControls() {
   };
   const many = data.heads > 1 ? ['mean', 'max', 'min'].map((c) => head(c, c)) : [];
   find('heads').replaceChildren(...many, ...Array.from({ length: data.heads }, (_, h) => head(h, `${h + 1}`)));
-  find('heads').style.setProperty('--count', many.length + data.heads);
+  const count = many.length + data.heads;
+  find('heads').style.setProperty('--columns', count > 15 ? Math.ceil(count / 2) : count);
   slider.max = data.layers.length;
 }
 
