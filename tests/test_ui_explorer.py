@@ -1,0 +1,83 @@
+"""What the explorer is sent, and the files that it is made of."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vit
+from ui import explorer
+from ui.engine import analyse
+from ui.explorer import Explorer, ExplorerData, colour_table, prefix_names
+from ui.transport import unpack
+from visualize.render import COLORMAPS
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    pixels = np.random.default_rng(0).integers(0, 256, (90, 160, 3), dtype=np.uint8)
+    return analyse(Image.fromarray(pixels), vit.available()[0])
+
+
+@pytest.fixture(scope="module")
+def data(analysis) -> ExplorerData:
+    sent = Explorer().postprocess(analysis)
+    assert isinstance(sent, ExplorerData)
+    return sent
+
+
+def test_names_of_prefix_tokens_stand_in_their_order():
+    both = vit.ViTConfig(distillation_token=True, registers=2)
+    assert prefix_names(both) == ["class token", "distillation token", "register 1", "register 2"]
+    assert prefix_names(vit.ViTConfig(class_token=False, readout="mean")) == []
+
+
+@pytest.mark.parametrize("name", COLORMAPS)
+def test_colours_run_from_dark_to_bright(name):
+    table = np.frombuffer(colour_table(name), np.uint8).reshape(256, 3).astype(int)
+    light = table @ [0.299, 0.587, 0.114]
+    assert light[-1] > light[0] + 100
+    assert (np.diff(light) > -1.5).all()  # perceptually uniform maps never step back
+
+
+def test_inferno_begins_and_ends_where_matplotlib_says():
+    table = np.frombuffer(colour_table("inferno"), np.uint8).reshape(256, 3)
+    assert table[0].tolist() == [0, 0, 4]
+    assert table[-1].tolist() == [252, 255, 164]
+
+
+def test_metadata_is_small_and_attention_lies_in_files(analysis, data):
+    assert len(data.model_dump_json()) < 20_000
+    assert len(data.layers) == len(analysis.planes)
+    tokens = analysis.prefix + analysis.grid[0] * analysis.grid[1]
+    with open(data.layers[-1].path, "rb") as file:
+        arrived = unpack(file.read(), data.heads + 1, tokens)
+    sent = analysis.planes[-1]
+    assert (np.abs(arrived - sent) / sent.max(-1, keepdims=True)).max() <= 1.001 / 255
+
+
+def test_every_layers_first_five_classes_are_there_with_their_probabilities(analysis, data):
+    labels = analysis.pretrained.labels
+    for layer, shares in enumerate(analysis.probabilities):
+        for index in np.argsort(-shares)[:5]:
+            place = data.classes.index(labels[index])
+            assert data.probabilities[layer][place] == pytest.approx(float(shares[index]), abs=1e-6)
+    final = data.probabilities[-1]
+    assert final == sorted(final, reverse=True)
+
+
+def test_each_run_has_a_name_of_its_own(analysis, data):
+    assert Explorer().postprocess(analysis).run != data.run
+
+
+def test_nothing_in_and_nothing_out():
+    assert Explorer().postprocess(None) is None
+
+
+def test_templates_hold_no_data_and_name_no_other_host():
+    html = (explorer.FOLDER / "explorer.html").read_text()
+    scripts = "".join((explorer.FOLDER / name).read_text() for name in explorer.SCRIPTS)
+    assert "${" not in html
+    assert "{{" not in html
+    for text in (html, scripts, (explorer.FOLDER / "explorer.css").read_text()):
+        assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert {path.name for path in explorer.FOLDER.glob("*.js")} == set(explorer.SCRIPTS)
