@@ -155,6 +155,26 @@ def test_a_folder_in_parts(folder, small):
         load(folder)
 
 
+@pytest.mark.parametrize("where", ["global_pool", "model_args"])
+def test_a_config_that_averages_the_patches_is_believed_beside_a_class_token(folder, where):
+    """timm's global_pool="avg" without fc_norm has the very keys of a model that reads its class token."""
+    import timm
+
+    sizes: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 48, "depth": 2, "num_heads": 3}
+    pool: dict[str, Any] = {"global_pool": "avg", "fc_norm": False}
+    reference = randomise(timm.create_model("vit_tiny_patch16_224", **sizes, **pool, num_classes=5))
+    save_file(reference.state_dict(), folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    if where == "model_args":
+        config["model_args"] |= pool
+    else:
+        config |= {"global_pool": "avg"}
+    (folder / "config.json").write_text(json.dumps(config))
+    pretrained = load(folder)
+    assert pretrained.model.config.readout == "mean"
+    same_logits(pretrained, reference)
+
+
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".bin"])
 def test_a_lone_file_says_what_was_assumed(small, tmp_path, suffix):
     """Without settings the heads of this model cannot be known: one of width 48 is taken, and said."""

@@ -156,6 +156,8 @@ def _build(found: _Found, labels: Sequence[str] | None) -> Pretrained:
         activation=known("activation"),
         interpolation=known("interpolation"),
     )
+    if s.averages and converted.config.readout == "class":
+        converted = replace(converted, config=replace(converted.config, readout="mean"))
     model, c = converted.build(), converted.config
     if entry is None and not s.source:  # a lone file: the source's own defaults stand in
         assumed += converted.assumed

@@ -59,6 +59,7 @@ class Settings:
     norm_eps: float | None = None
     activation: Activation | None = None
     interpolation: Interpolation | None = None
+    averages: bool = False  # the head reads the patches' mean, which a class token's presence would hide
     preprocess: Preprocess | None = None
     labels: tuple[str, ...] | None = None
     licence: str = ""
@@ -112,8 +113,9 @@ def _timm(config: Mapping[str, Any]) -> Settings:
     return Settings(
         heads=args.get("num_heads") or (16 if _SIXTEEN_HEADS.search(architecture) else None),
         norm_eps=config.get("norm_eps"),
-        activation=_activation(config.get("activation")),
+        activation=_activation(config.get("activation")) or ("quick_gelu" if "quickgelu" in architecture else None),
         interpolation=config.get("position_interpolation", "antialias"),
+        averages=(args.get("global_pool") or config.get("global_pool")) == "avg",
         preprocess=Preprocess(
             size,
             float(cfg.get("crop_pct") or 0.875),
