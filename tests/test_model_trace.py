@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from small_models import OPTIONS, logits_of, pixels_for, tiny
 from torch import Tensor
 
-from vit.model import ResidualConnection
+from vit.config import ViTConfig
+from vit.model import ResidualConnection, ViT
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -151,3 +152,22 @@ def test_other_precisions(dtype):
     logits = model(torch.randn(1, 3, 16, 24, dtype=dtype))
     assert logits.dtype == dtype
     assert logits.isfinite().all()
+
+
+def test_maps_are_the_same_with_and_without_gradients_and_under_autocast():
+    """Without gradients the maps share one block of memory; nothing else may change."""
+    model = ViT(ViTConfig(image_size=32, patch_size=8, width=48, depth=3, heads=3, hidden=96, classes=5)).eval()
+    pixels = torch.randn(2, 3, 32, 32)
+    kept = model.trace(pixels)
+    with torch.no_grad():
+        shared, again = model.trace(pixels), model.trace(pixels * 2)
+    with torch.inference_mode():
+        inferred = model.trace(pixels)
+    for a, b, c, other in zip(kept.attentions, shared.attentions, inferred.attentions, again.attentions, strict=True):
+        torch.testing.assert_close(a.detach(), b, rtol=0, atol=1e-6)
+        torch.testing.assert_close(a.detach(), c, rtol=0, atol=1e-6)
+        assert (b - other).abs().max() > 1e-4  # a second call has memory of its own
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        coarse = model.trace(pixels)
+    for a, b in zip(kept.attentions, coarse.attentions, strict=True):
+        torch.testing.assert_close(a.detach(), b.float(), rtol=0, atol=0.02)

@@ -6,7 +6,7 @@ Read it from top to bottom: a photo becomes patches, patches become tokens, toke
 Nothing is stored while computing: `ViT.trace` returns every attention map and every token, `ViT.forward` keeps none.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -145,10 +145,10 @@ class MultiHeadSelfAttention(nn.Module):
         q, k, v = self.queries_keys_values(x)
         return self.join(F.scaled_dot_product_attention(q, k, v))
 
-    def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The same result, and the attention [B h query key] behind it, whose rows sum to 1."""
+    def trace(self, x: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same result, and the attention [B h query key] (rows sum to 1) behind it; written to `out` if given."""
         q, k, v = self.queries_keys_values(x)
-        attention = self.scores(q, k).softmax(dim=-1)
+        attention = torch.softmax(self.scores(q, k), dim=-1, out=out)
         return self.join(attention @ v), attention
 
 
@@ -239,9 +239,9 @@ class TransformerEncoderBlock(nn.Module):
         x = self.residual1(x, self.self_attn)
         return self.residual2(x, self.feed_forward)
 
-    def trace(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The same result, and the attention [B h query key] behind it."""
-        update, attention = self.self_attn.trace(self.residual1.norm(x))
+    def trace(self, x: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The same result, and the attention [B h query key] behind it; written to `out` if given."""
+        update, attention = self.self_attn.trace(self.residual1.norm(x), out)
         x = self.residual1.add(x, update)
         return self.residual2(x, self.feed_forward), attention
 
@@ -378,13 +378,24 @@ class ViT(nn.Module):
         if torch.is_grad_enabled() and not x.requires_grad:
             x = x.detach().requires_grad_()  # a leaf of this call alone: the attentions need a graph
         tokens, attentions = [x], []
-        for block in self.blocks:
-            x, attention = block.trace(x)
+        for block, room in zip(self.blocks, self._rooms(x), strict=True):
+            x, attention = block.trace(x, room)
             tokens.append(x)
             attentions.append(attention)
         logits = self.read_out(x) if self.config.classes else None
         grid = self.patch_embedding.grid_of(pixels)
         return ViTOutput(logits, tuple(attentions), tuple(tokens), grid, self.config.prefix)
+
+    def _rooms(self, x: Tensor) -> Sequence[Tensor | None]:
+        """Where each block writes its attention [B h N N] to, for tokens [B N D]; None: wherever it likes.
+
+        Without gradients all maps share one block of memory: on a CPU, fetching it from the system map by map takes
+        up to a tenth of a small model's pass. Autocast chooses the type of the maps itself.
+        """
+        if torch.is_grad_enabled() or torch.is_autocast_enabled(x.device.type):
+            return [None] * self.config.depth
+        B, N, _ = x.shape
+        return x.new_empty(self.config.depth, B, self.config.heads, N, N).unbind()
 
     def layer_logits(self, output: ViTOutput, tokens: str = "pooled") -> Tensor:
         """The head applied to every layer's tokens, in the manner of the logit lens.

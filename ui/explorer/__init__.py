@@ -19,7 +19,13 @@ FOLDER = Path(__file__).parent
 BUILT_IN = (  # on the photos of benchmarks/accuracy.py
     "This small built-in model names one test photo in three rightly; DeiT-Tiny, in the list above, six in seven."
 )
-SCRIPTS = ("numbers.js", "draw.js", "panels.js", "explorer.js", "events.js")  # joined in this order: the body of one function
+SCRIPTS = (
+    "numbers.js",
+    "draw.js",
+    "panels.js",
+    "explorer.js",
+    "events.js",
+)  # joined in this order: the body of one function
 
 
 class ExplorerData(GradioModel):
