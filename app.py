@@ -29,7 +29,10 @@ def launch_options(settings: Settings) -> dict:
 
 
 settings = read_settings(None if __name__ == "__main__" else [])
-demo = build_demo(settings)
+try:
+    demo = build_demo(settings)
+except ValueError as error:  # the opening model
+    raise SystemExit(str(error)) from None
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):  # Ctrl-C while the server is still starting

@@ -1,5 +1,7 @@
 """The whole page: header, tabs and the HTTP endpoints."""
 
+from dataclasses import replace
+
 import gradio as gr
 
 from ui import endpoints, explore, models
@@ -13,12 +15,12 @@ _TITLE = """<h1>Attention Explorer</h1>
 
 
 def build_demo(settings: Settings | None = None) -> gr.Blocks:
-    """The page as Gradio Blocks; `settings` default to those of the environment."""
+    """The page as Gradio Blocks. Raises ValueError with a sentence if the opening model is not known."""
     s = settings or Settings()
     if not s.device:
-        s = Settings(**{**vars(s), "device": best_device()})
+        s = replace(s, device=best_device())
     MODELS.budget = s.memory * 1e9
-    first = s.model or models.default_model()
+    first = models.known(s.model, s.any_model) if s.model else models.default_model()
     with gr.Blocks(title="Attention Explorer", delete_cache=(1800, 7200), analytics_enabled=False) as demo:
         with gr.Row(elem_id="top"):
             gr.HTML(_TITLE, elem_id="title", apply_default_css=False)
