@@ -405,6 +405,7 @@ def test_another_model_keeps_the_photo_and_a_bad_file_keeps_the_model(chromium, 
         toast.wait_for(timeout=20_000)
         assert "bad.safetensors" in toast.inner_text()
         v.page.wait_for_function("name => document.querySelector('#model input').value === name", arg=str(path))
+        v.wait(old)  # the old model looks at the photo again
         assert v.text("layer-name") == "3 of 3"
         assert v.errors == []
     finally:
