@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import vit
-from ui.explore import example_photos
+from ui.side import example_photos
 from vit.images import open_image
 
 pytestmark = [

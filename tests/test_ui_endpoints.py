@@ -13,7 +13,7 @@ import visualize
 import vit
 from ui import transport
 from ui.endpoints import find_class
-from ui.explore import example_photos
+from ui.side import example_photos
 from vit.images import open_image
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 import vit
-from ui import explorer
+from ui.component import colour_table
 from ui.engine import analyse
-from ui.explorer import Explorer, ExplorerData, colour_table, prefix_names
+from ui.explorer import Explorer, ExplorerData, prefix_names
 from ui.transport import unpack
 from visualize.render import COLORMAPS
 
@@ -71,13 +71,3 @@ def test_each_run_has_a_name_of_its_own(analysis, data):
 
 def test_nothing_in_and_nothing_out():
     assert Explorer().postprocess(None) is None
-
-
-def test_templates_hold_no_data_and_name_no_other_host():
-    html = (explorer.FOLDER / "explorer.html").read_text()
-    scripts = "".join((explorer.FOLDER / name).read_text() for name in explorer.SCRIPTS)
-    assert "${" not in html
-    assert "{{" not in html
-    for text in (html, scripts, (explorer.FOLDER / "explorer.css").read_text()):
-        assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
-    assert {path.name for path in explorer.FOLDER.glob("*.js")} == set(explorer.SCRIPTS)

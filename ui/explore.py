@@ -1,8 +1,6 @@
-"""The first tab: a photo on the left, the explorer beside it. Everything updates without a button."""
+"""The first tab: the explorer. Everything updates without a button; nothing of the visitor's is lost by a failure."""
 
-import html
-import json
-from pathlib import Path
+import secrets
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
@@ -11,13 +9,8 @@ from ui import models
 from ui.endpoints import look, ready
 from ui.explorer import Explorer
 from ui.export import npz_bytes
-from ui.photo import PhotoInput
-from ui.settings import Settings
-
-EXAMPLES = Path(__file__).parent.parent / "assets" / "examples"
-
-_PROMISE = """<p>The server forgets your photo after about two hours and shows it to nobody else.</p>
-<details><summary>Whose examples are these?</summary><ul>{}</ul></details>"""
+from ui.side import Side
+from ui.tab import ONE_LANE, Visit
 
 # The page lets go of the old photo as soon as a new one is on its way.
 _BEGIN = """(...given) => {
@@ -31,55 +24,13 @@ _DOWNLOAD = """(file) => {
 }"""
 
 
-def example_photos() -> list[dict]:
-    """The example photos: file (a path), title, author, licence, source."""
-    listed = json.loads((EXAMPLES / "examples.json").read_text(encoding="utf-8"))
-    return [{**entry, "file": str(EXAMPLES / entry["file"])} for entry in listed]
+def build(visit: Visit, tab: gr.Tab, side: Side, demo: gr.Blocks, line: gr.HTML, first: str) -> None:
+    """Build the tab inside `tab`, and the events that look at a new photo; they are added to `visit.events`.
 
-
-def credit(photo: dict) -> str:
-    """Title, author and licence of an example, with links to its source and its licence."""
-    f = {name: html.escape(str(value)) for name, value in photo.items()}
-    return (
-        f'<li><a href="{f["source"]}" target="_blank" rel="noopener">{f["title"]}</a>, {f["author"]}, '
-        f'<a href="{f["licence_url"]}" target="_blank" rel="noopener">{f["licence"]}</a></li>'
-    )
-
-
-def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, line: gr.HTML, first: str) -> None:
-    """Build the tab inside the current Blocks.
-
-    `model` is the page's model choice, `line` the words beside it, `first` the model's name at the start.
+    `line` is the words beside the model choice, `first` the model's name at the start.
     """
-    photos = example_photos()
-    with gr.Row(elem_id="explore", equal_height=False):
-        with gr.Column(scale=0, min_width=224, elem_id="left"):
-            photo = PhotoInput(
-                photos[0]["file"],
-                type="filepath",
-                image_mode=None,
-                sources=["upload", "webcam", "clipboard"],
-                label="Your photo",
-                show_label=False,
-                buttons=[],
-                height=212,
-                elem_id="photo",
-                placeholder="Drop a photo here\nor click to choose one",
-                alt_text="The photo that is looked at",
-            )
-            gr.Examples(
-                [[entry["file"]] for entry in photos],
-                [photo],
-                label="or try one of these",
-                elem_id="examples",
-                preload=False,
-                api_visibility="private",
-            )
-            gr.HTML(_PROMISE.format("".join(map(credit, photos))), elem_id="promise", apply_default_css=False)
-            card = gr.HTML(models.card(first), elem_id="card", apply_default_css=False)
-            size = models.size_slider(first, settings.attention)
-        with gr.Column(scale=1, min_width=320, elem_id="right"):
-            explorer = Explorer(elem_id="explorer")
+    settings, photo, model, size = visit.settings, visit.photo, visit.model, visit.size
+    explorer = Explorer(elem_id="explorer")
     predictions = gr.Label(num_top_classes=5, visible=False)
     file = gr.File(visible=False)
     last_photo, last_model = gr.State(), gr.State(first)  # what this visitor last saw in full
@@ -93,7 +44,7 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, line: gr.HTML
 
     def analyze_here(image, model, side):
         analysis = None if image is None else look(image, model, settings, side)
-        return analysis, image and image.info.get("source"), model
+        return analysis, image and image.info.get("source"), model, secrets.token_hex(8)
 
     def load(model, progress=gr.Progress(track_tqdm=True)):
         ready(model, settings, progress)
@@ -104,16 +55,18 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, line: gr.HTML
         name = f"attention-{analysis.pretrained.checkpoint.name.replace('/', '-')}.npz"
         return save_bytes_to_cache(npz_bytes(analysis), name, cache_dir=file.GRADIO_CACHE)  # deleted with the cache
 
-    one_lane = {"concurrency_id": "model", "concurrency_limit": 1, "api_visibility": "private"}
-    inputs, outputs = [photo, model, size], [explorer, last_photo, last_model]
-    quiet = {"js": _BEGIN, "show_progress": "hidden", "trigger_mode": "always_last", **one_lane}
-    seen = gr.on([photo.change, size.release, demo.load], analyze_here, inputs, outputs, **quiet)
+    outputs = [explorer, last_photo, last_model, visit.run]
+    quiet = {"js": _BEGIN, "show_progress": "hidden", "trigger_mode": "always_last", **ONE_LANE}
+    seen = gr.on([photo.change, size.release, demo.load], analyze_here, visit.inputs, outputs, **quiet)
 
     # Another model may have to be downloaded first, with a progress bar; the photo stays.
-    loaded = model.change(load, model, [line, card, size], show_progress="full", show_progress_on=explorer, **one_lane)
-    changed = loaded.success(analyze_here, inputs, outputs, **quiet)
+    given = [line, side.card, size]
+    loaded = model.change(load, model, given, show_progress="full", show_progress_on=explorer, **ONE_LANE)
+    changed = loaded.success(analyze_here, visit.inputs, outputs, **quiet)
+    visit.events += [seen, changed]
+    visit.mark(tab)
 
-    # After a failure the page goes back to what was there: nothing of the visitor's is lost.
+    # After a failure the page goes back to what was there.
     for event in (seen, loaded, changed):
         back = event.failure(lambda *last: last, [last_photo, last_model], [photo, model], api_visibility="private")
         back.then(None, js=_SHOW_LAST, api_visibility="private")
@@ -121,5 +74,5 @@ def build(settings: Settings, demo: gr.Blocks, model: gr.Dropdown, line: gr.HTML
     gr.Button(visible=False).click(
         analyze, [photo, model], [predictions, explorer], api_name="analyze", concurrency_id="model"
     )
-    saved = explorer.export(export, inputs, file, show_progress="hidden", **one_lane)
+    saved = explorer.export(export, visit.inputs, file, show_progress="hidden", **ONE_LANE)
     saved.success(None, file, js=_DOWNLOAD, api_visibility="private")

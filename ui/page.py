@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import gradio as gr
 
-from ui import endpoints, explore, models
+from ui import endpoints, explore, models, side
 from ui.engine import MODELS, best_device
 from ui.photo import PhotoInput
 from ui.settings import Settings
+from ui.tab import Visit
 from ui.theme import TOGGLE
 
 _TITLE = """<h1>Attention Explorer</h1>
@@ -37,7 +38,12 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
             )
             toggle = gr.Button("Light / dark", elem_id="toggle", size="sm")
         toggle.click(None, js=TOGGLE, api_visibility="private")
-        explore.build(s, demo, model, line, first)
+        with gr.Row(elem_id="body", equal_height=False):
+            left = side.build(s, first)
+            visit = Visit(s, left.photo, model, left.size, run=gr.State(), active=gr.State("Explore"))
+            with gr.Column(scale=1, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):  # noqa: SIM117
+                with gr.Tab("Explore") as tab:
+                    explore.build(visit, tab, left, demo, line, first)
         _endpoints(s)
     return demo.queue(max_size=s.queue)
 

@@ -1,31 +1,18 @@
 """The explorer: a photo under its attention map, drawn by the browser. Its HTML, CSS and scripts lie beside this."""
 
-import base64
-import io
 import secrets
 from pathlib import Path
 
-import gradio as gr
 import numpy as np
-from gradio import processing_utils
 from gradio.data_classes import FileData, GradioModel
-from PIL import Image
 
 from ui import transport
+from ui.component import Part
 from ui.engine import Analysis
-from visualize.render import COLORMAPS, colorize
 
-FOLDER = Path(__file__).parent
 BUILT_IN = (  # on the photos of benchmarks/accuracy.py
     "This small built-in model names one test photo in three rightly; DeiT-Tiny, in the list above, six in seven."
 )
-SCRIPTS = (
-    "numbers.js",
-    "draw.js",
-    "panels.js",
-    "explorer.js",
-    "events.js",
-)  # joined in this order: the body of one function
 
 
 class ExplorerData(GradioModel):
@@ -48,37 +35,18 @@ class ExplorerData(GradioModel):
     probabilities: list[list[float]]  # [depth][classes], the head applied to each layer
 
 
-def colour_table(name: str) -> bytes:
-    """A colour map as 256 times red, green, blue: the browser draws with the same colours as `visualize`."""
-    return np.rint(colorize(np.linspace(0, 1, 256), name)).astype(np.uint8).tobytes()
-
-
 def prefix_names(config) -> list[str]:
     """Names of the prefix tokens in their order."""
     names = ["class token"] * config.class_token + ["distillation token"] * config.distillation_token
     return names + [f"register {i + 1}" for i in range(config.registers)]
 
 
-class Explorer(gr.HTML):
+class Explorer(Part):
     """Shows an `Analysis`; emits "export" when the visitor asks for all numbers."""
 
     data_model = ExplorerData
-
-    def __init__(self, value=None, **kwargs) -> None:
-        read = lambda name: (FOLDER / name).read_text(encoding="utf-8")  # noqa: E731
-        tables = {name: base64.b64encode(colour_table(name)).decode() for name in COLORMAPS}
-        super().__init__(
-            value,
-            html_template=read("explorer.html"),
-            css_template=read("explorer.css"),
-            js_on_load="\n".join(read(name) for name in SCRIPTS),
-            apply_default_css=False,
-            tables=tables,
-            **kwargs,
-        )
-
-    def preprocess(self, payload):
-        return payload
+    folder = Path(__file__).parent
+    scripts = ("numbers.js", "draw.js", "panels.js", "explorer.js", "events.js")
 
     def postprocess(self, value: Analysis | ExplorerData | None):
         if value is None or isinstance(value, ExplorerData):
@@ -88,15 +56,6 @@ class Explorer(gr.HTML):
     def api_info(self):
         return ExplorerData.model_json_schema()
 
-    def _save(self, blob: bytes, name: str, mime: str) -> FileData:
-        path = processing_utils.save_bytes_to_cache(blob, name, cache_dir=self.GRADIO_CACHE)
-        return FileData(path=path, mime_type=mime, orig_name=name)
-
-    def _picture(self, image: Image.Image, name: str) -> FileData:
-        buffer = io.BytesIO()
-        image.save(buffer, "WEBP", quality=92)
-        return self._save(buffer.getvalue(), name, "image/webp")
-
     def _describe(self, a: Analysis) -> ExplorerData:
         thumbnail = a.original.copy()
         thumbnail.thumbnail((320, 320))
@@ -105,15 +64,12 @@ class Explorer(gr.HTML):
         classes = sorted(set(top.flatten().tolist()), key=lambda i: -shares[-1][i])
         return ExplorerData(
             run=secrets.token_hex(8),
-            image=self._picture(a.image, "crop.webp"),
-            photo=self._picture(thumbnail, "photo.webp"),
+            image=self.picture(a.image, "crop.webp"),
+            photo=self.picture(thumbnail, "photo.webp"),
             photo_size=list(a.original.size),
             image_size=list(a.image.size),
             box=list(a.box),
-            layers=[
-                self._save(transport.pack(p), f"layer{i + 1}.gz", "application/octet-stream")
-                for i, p in enumerate(a.planes)
-            ],
+            layers=[self.save(transport.pack(p), f"layer{i + 1}.gz") for i, p in enumerate(a.planes)],
             heads=len(a.planes[0]) - 1,
             grid=list(a.grid),
             prefix=prefix_names(a.pretrained.model.config),

@@ -1,37 +1,4 @@
-// From numbers to pixels: colours, the photo under its map, the small maps, the colour bar.
-
-const TABLES = {};
-for (const [name, text] of Object.entries(props.tables)) {
-  TABLES[name] = Uint8Array.from(atob(text), (c) => c.charCodeAt(0)); // 256 × red, green, blue
-}
-
-// A map as a tiny image, one pixel per patch. With `veil`, low weights let the photo through.
-function mapImage(values, prefix, [rows, cols], scale, table, opacity, veil) {
-  const tiny = document.createElement('canvas');
-  tiny.width = cols;
-  tiny.height = rows;
-  const pen = tiny.getContext('2d');
-  const image = pen.createImageData(cols, rows);
-  for (let i = 0; i < rows * cols; i++) {
-    const t = place(values[prefix + i], scale);
-    const code = Math.round(255 * t);
-    image.data[4 * i] = table[3 * code];
-    image.data[4 * i + 1] = table[3 * code + 1];
-    image.data[4 * i + 2] = table[3 * code + 2];
-    image.data[4 * i + 3] = Math.round(255 * opacity * (veil ? 0.35 + 0.65 * Math.sqrt(t) : 1));
-  }
-  pen.putImageData(image, 0, 0);
-  return tiny;
-}
-
-function outline(pen, box, colour, width) {
-  pen.lineWidth = width + 2;
-  pen.strokeStyle = 'rgba(0, 0, 0, .65)';
-  pen.strokeRect(...box);
-  pen.lineWidth = width;
-  pen.strokeStyle = colour;
-  pen.strokeRect(...box);
-}
+// From numbers to pixels: the photo under its map, the crop, the picture for download.
 
 // The photo, darkened and desaturated by the same amount whatever the map, then the map, the grid and the query.
 function drawPicture(pen, width, height, view) {
@@ -63,19 +30,6 @@ function drawPicture(pen, width, height, view) {
   const line = Math.max(2, width / 220);
   if (view.pointed >= view.prefix && view.pointed !== view.query) outline(pen, box(view.pointed), 'rgba(255,255,255,.8)', 1);
   if (view.query >= view.prefix) outline(pen, box(view.query), '#fff', line);
-}
-
-// A colour map as the stops of a gradient, darkest first.
-function stopsOf(table) {
-  const codes = Array.from({ length: 18 }, (_, i) => 15 * i);
-  return codes.map((code) => `rgb(${table[3 * code]}, ${table[3 * code + 1]}, ${table[3 * code + 2]})`);
-}
-
-function drawSmall(canvas, values, prefix, grid, scale, table) {
-  const tiny = mapImage(values, prefix, grid, scale, table, 1, false);
-  canvas.width = tiny.width;
-  canvas.height = tiny.height;
-  canvas.getContext('2d').drawImage(tiny, 0, 0);
 }
 
 // The whole photo, dim, with the part that the model saw at full brightness.

@@ -56,43 +56,8 @@ function fused(layer, heads, choice, query, direction, prefix) {
   return total;
 }
 
-function largestOf(values, prefix) {
-  let top = 0;
-  for (let i = prefix; i < values.length; i++) if (values[i] > top) top = values[i];
-  return top;
-}
-
-function quantileOf(values, prefix, share) {
-  const sorted = Float32Array.from(values.subarray(prefix)).sort();
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
-}
-
-// What the colours mean: `high` is the weight of the brightest colour, `low` that of the darkest.
-function scaleFor(kind, maps, prefix) {
-  let top = 0;
-  let clip = 0;
-  for (const values of maps) {
-    top = Math.max(top, largestOf(values, prefix));
-    clip = Math.max(clip, quantileOf(values, prefix, 0.99));
-  }
-  if (kind === 'clipped' && clip > 0) return { kind, high: clip, low: 0, top };
-  if (kind === 'log') return { kind, high: top, low: top / 1000, top };
-  return { kind: 'linear', high: top, low: 0, top };
-}
-
-function place(value, scale) {
-  if (!(scale.high > 0)) return 0;
-  const t = scale.kind === 'log' ? Math.log(Math.max(value, scale.low) / scale.low) / Math.log(1000) : value / scale.high;
-  return Math.min(1, Math.max(0, t));
-}
-
 function rankOf(values, prefix, index) {
   let rank = 1;
   for (let i = prefix; i < values.length; i++) if (values[i] > values[index]) rank++;
   return rank;
-}
-
-function percent(share) {
-  const p = 100 * share;
-  return p >= 10 ? `${p.toFixed(0)}%` : p >= 1 ? `${p.toFixed(1)}%` : p >= 0.01 ? `${p.toFixed(2)}%` : p > 0 ? '<0.01%' : '0%';
 }

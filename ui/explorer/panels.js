@@ -1,27 +1,11 @@
 // The words beside the picture: predictions, their course over the layers, and one sentence on what is seen.
 
-const node = (tag, text, attributes = {}) => {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  return made;
-};
-
-const svgNode = (tag, attributes, text) => {
-  const made = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  if (text !== undefined) made.textContent = text;
-  return made;
-};
-
 function tokenName(data, token) {
   if (token < 0) return 'the mean of all patches';
   if (token < data.prefix.length) return `the ${data.prefix[token]}`;
   const i = token - data.prefix.length;
   return `the patch in row ${Math.floor(i / data.grid[1]) + 1}, column ${(i % data.grid[1]) + 1}`;
 }
-
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function showAnswers(find, data, layer) {
   const last = layer === data.layers.length - 1;
