@@ -16,7 +16,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache, lru_cache
 from pathlib import Path
@@ -93,8 +93,8 @@ def measure(task: Task, batch_size: int = 32) -> dict:
     seconds = time.process_time() - start
     with torch.inference_mode():
         patches = insertion_deletion(model, pixels, heatmap, target, steps=STEPS, batch_size=batch_size)
-        colours = {"mean": preprocess.mean, "std": preprocess.std}
-        removed = perturbation(model, pixels, heatmap, target, batch_size=batch_size, **colours)
+        mean, std = preprocess.mean, preprocess.std
+        removed = perturbation(model, pixels, heatmap, target, mean=mean, std=std, batch_size=batch_size)
     return {
         "model": Path(task.model).stem,
         "photo": Path(task.photo).name,
@@ -145,7 +145,7 @@ def results(pending: list[Task], workers: int) -> Iterator[dict]:
             yield future.result()
 
 
-def interval(values: list[float]) -> tuple[float, float]:
+def interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean and half the width of its 95 % confidence interval (1.96 standard errors)."""
     if len(values) < 2:
         return statistics.fmean(values), float("nan")
