@@ -233,7 +233,9 @@ def main(arguments: list[str] | None = None) -> None:
         args.results.parent.mkdir(parents=True, exist_ok=True)
         print(f"{len(wanted) - len(pending)} of {len(wanted)} measurements are there", flush=True)
         start = time.perf_counter()
+        cut_off = args.results.exists() and not args.results.read_bytes().endswith(b"\n")
         with args.results.open("a", encoding="utf-8") as file:
+            file.write("\n" if cut_off else "")  # what was cut off must not swallow the next line
             for done, record in enumerate(results(pending, args.workers), 1):
                 file.write(json.dumps(record) + "\n")
                 file.flush()
