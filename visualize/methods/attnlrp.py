@@ -37,13 +37,13 @@ def gamma_rule(x: Tensor, weight: Tensor, bias: Tensor | None, gamma: float, lin
         return y
     positive = x.relu()
     negative = x - positive
-
-    def raised(sign: float) -> Tensor:  # contributions of this sign count 1 + γ times
-        more, less = (weight + gamma * s * (s * weight).relu() for s in (sign, -sign))
-        offset = None if bias is None else bias + gamma * sign * (sign * bias).relu()
-        return linear(positive, more, offset) + linear(negative, less, None)
-
-    z = torch.where(y > 0, raised(1), raised(-1))
+    weight, bias = weight.detach(), None if bias is None else bias.detach()
+    up, down = weight + gamma * weight.clamp(min=0), weight + gamma * weight.clamp(max=0)
+    bias_up = None if bias is None else bias + gamma * bias.clamp(min=0)
+    bias_down = None if bias is None else bias + gamma * bias.clamp(max=0)
+    above = linear(positive, up, bias_up) + linear(negative, down, None)  # positive contributions count 1 + γ times
+    below = linear(positive, down, bias_down) + linear(negative, up, None)  # negative ones do
+    z = torch.where(y > 0, above, below)
     return z * ratio(y, z)
 
 
