@@ -17,12 +17,13 @@ from visualize.weights import patch_filters, position_similarity, weight_norms
 from vit.model import ViT
 
 INK, FAINT, ACCENT = "#2a2a2e", "#c9c9c6", "#c2410c"
+SIZE = 4.4, 3.8  # inches, so that figures stand well beside each other
 FORMATS = ("svg", "png", "pdf")
 
 
-def _sheet(width: float, height: float) -> tuple[Figure, Any]:
-    """A figure of that size in inches with one pair of axes, styled."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def _sheet() -> tuple[Figure, Any]:
+    """A figure of `SIZE` with one pair of axes, styled."""
+    figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.add_subplot()
     axes.tick_params(labelsize=9, labelcolor=INK, color=FAINT)
     axes.spines[["top", "right"]].set_visible(False)
@@ -66,7 +67,7 @@ def filters_figure(model: ViT, count: int = 28, columns: int = 7) -> Figure:
         top, left = i // columns * (side + gap), i % columns * (side + gap)
         sheet[top : top + side, left : left + side, :3] = _picture(component)
         sheet[top : top + side, left : left + side, 3] = 1
-    figure, axes = _sheet(4.4, 0.25 + 4.4 * rows / columns)
+    figure, axes = _sheet()
     axes.imshow(sheet, interpolation="nearest")
     axes.set_axis_off()
     axes.set_title(f"{float(filters.shares.sum()):.0%} of the filters' variance", fontsize=9, color=INK)
@@ -93,14 +94,14 @@ def position_figure(model: ViT, grid: Grid | None = None, most: int = 7) -> Figu
         for j, col in enumerate(across):
             top, left = i * (rows + gap), j * (cols + gap)
             sheet[top : top + rows, left : left + cols] = similarity[row, col]
-    figure, axes = _sheet(4.4, 0.6 + 3.6 * high / wide)
+    figure, axes = _sheet()
     image = axes.imshow(sheet, cmap="viridis", vmin=-1, vmax=1, interpolation="nearest")
     axes.set_xticks([(cols - 1) / 2 + j * (cols + gap) for j in range(len(across))], [str(c + 1) for c in across])
     axes.set_yticks([(rows - 1) / 2 + i * (rows + gap) for i in range(len(down))], [str(r + 1) for r in down])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="column of the patch", ylabel="row of the patch")
-    bar = figure.colorbar(image, ax=axes, shrink=0.85, ticks=[-1, 0, 1])
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.03, ticks=[-1, 0, 1])
     bar.outline.set_visible(False)  # type: ignore[operator]
     bar.set_label("cosine", color=INK, size=9)
     bar.ax.tick_params(labelsize=9, labelcolor=INK, color=FAINT)
@@ -127,7 +128,7 @@ def depth_figure(
     """
     shown = torch.as_tensor(values).detach().cpu().float().numpy()
     depth = len(shown)
-    figure, axes = _sheet(4.4, 3.2)
+    figure, axes = _sheet()
     series = [(shown, ACCENT, "this photo")]
     if average is not None:
         series.insert(0, (torch.as_tensor(average).float().numpy(), "#8c8c92", "mean over many photos"))
@@ -149,7 +150,7 @@ def norms_figure(model: ViT) -> Figure:
     """Root mean square of the weights of each part against depth."""
     norms = weight_norms(model)
     styles = [(INK, "-"), (INK, "--"), (ACCENT, "-"), (ACCENT, "--"), ("#8c8c92", "-"), ("#8c8c92", "--")]
-    figure, axes = _sheet(4.4, 3.2)
+    figure, axes = _sheet()
     for (name, values), (colour, dash) in zip(norms.items(), styles, strict=True):
         layers = range(1, len(values) + 1)
         axes.plot(layers, values.cpu().numpy(), dash, color=colour, linewidth=1.3, marker=".", label=name)

@@ -6,9 +6,9 @@ const MEASURES = [
   { key: 'class_token', name: 'on the class token', words: percent },
   { key: 'registers', name: 'on registers', words: percent },
   { key: 'itself', name: 'on itself', words: percent },
-  { key: 'locality', name: 'on itself and its neighbours', words: percent },
+  { key: 'locality', name: 'on its neighbourhood', words: percent },
   { key: 'sinks', name: 'on the top 1% of tokens', words: percent },
-  { key: 'positional', name: 'patches at one offset', words: percent },
+  { key: 'positional', name: 'patches with one offset', words: percent },
 ];
 
 // Only what this model has.
@@ -20,23 +20,22 @@ const measuresHere = () => MEASURES.filter(({ key }) => {
 const valueOf = (key, layer, head) => data.measures[key][layer][head];
 
 function offsetWords([down, right]) {
-  if (!down && !right) return 'itself';
-  const count = (n, word) => `${Math.abs(n)} ${word}`;
+  if (!down && !right) return 'at themselves';
   const parts = [];
-  if (down) parts.push(count(down, down > 0 ? 'down' : 'up'));
-  if (right) parts.push(count(right, right > 0 ? 'right' : 'left'));
-  return `the patch ${parts.join(' and ')}`;
+  if (down) parts.push(`${Math.abs(down)} ${down > 0 ? 'down' : 'up'}`);
+  if (right) parts.push(`${Math.abs(right)} to the ${right > 0 ? 'right' : 'left'}`);
+  return parts.join(', ');
 }
 
 function phraseOf(layer, head) {
   const v = (key) => valueOf(key, layer, head);
   switch (data.tags[layer][head]) {
-    case 'sink': return `${percent(v('sinks'))} goes to the top 1% of tokens`;
-    case 'class token': return `patches give it ${percent(v('class_token'))}`;
-    case 'positional': return `${percent(v('positional'))} look at ${offsetWords(data.offsets[layer][head])}`;
-    case 'local': return `stays near: ${v('distance').toFixed(0)} px`;
-    case 'global': return `looks far: ${v('distance').toFixed(0)} px`;
-    default: return `some near, some far: ${v('distance').toFixed(0)} px`;
+    case 'sink': return `${percent(v('sinks'))} of attention goes to the top 1% of tokens`;
+    case 'class token': return `patches give it ${percent(v('class_token'))} of their attention`;
+    case 'positional': return `${percent(v('positional'))} of patches look ${offsetWords(data.offsets[layer][head])}`;
+    case 'local': return `patches look nearby, ${v('distance').toFixed(0)} px away`;
+    case 'global': return `patches look far, ${v('distance').toFixed(0)} px away`;
+    default: return `patches look ${v('distance').toFixed(0)} px away on average`;
   }
 }
 
@@ -86,7 +85,7 @@ function cardOf(layer, head) {
   const canvas = node('canvas');
   drawHead(canvas, layer, head);
   const words = node('span', undefined, { class: 'ly-about' });
-  words.append(node('b', `${layer + 1}.${head + 1}`), node('i', data.tags[layer][head], { class: 'ly-tag' }), node('span', phraseOf(layer, head), { class: 'ly-phrase' }));
+  words.append(node('b', `Layer ${layer + 1}, head ${head + 1}`), node('i', data.tags[layer][head], { class: 'ly-tag' }), node('span', phraseOf(layer, head), { class: 'ly-phrase' }));
   words.append(node('span', '', { class: 'ly-value' }));
   card.append(canvas, words, numbersOf(layer, head));
   card.addEventListener('pointerenter', () => showHead(layer, head));
@@ -127,7 +126,10 @@ function arrangeCards() {
   for (const { layer, head, card } of shown) {
     card.querySelector('.ly-value').textContent = measure ? `${measure.name} ${measure.words(valueOf(key, layer, head))}` : '';
   }
-  find('cards').replaceChildren(...shown.map(({ card }) => card));
+  const most = view.every || !window.matchMedia('(max-width: 820px)').matches ? shown.length : 12; // a phone scrolls less
+  find('cards').replaceChildren(...shown.slice(0, most).map(({ card }) => card));
+  find('rest').hidden = shown.length <= most;
+  find('rest').textContent = `Show the other ${shown.length - most} heads`;
   if (!shown.length) find('cards').replaceChildren(node('p', 'No head of this layer has that tag.', { class: 'ax-note' }));
   if (shown.length) showHead(shown[0].layer, shown[0].head);
 }
@@ -154,6 +156,7 @@ function showPlots() {
   dotPlot(find('entropy'), entropy, usual && usual.entropy, [0, 0.25, 0.5, 0.75, 1], 0, showHead);
   const key = find('plot-key');
   key.replaceChildren(node('span', 'each head on this photo', { class: 'k-here' }));
+  key.append(node('span', 'even attention', { class: 'k-even' }));
   if (usual) key.append(node('span', `its mean over ${usual.photos} photos`, { class: 'k-usual' }));
-  key.append(node('span', usual ? 'Left to right: layers. Lines join the layers’ means.' : 'Left to right: layers. For this model at this size no average over many photos is known.'));
+  key.append(node('span', usual ? 'Left to right: layers. Lines: their means.' : 'Left to right: layers. No average over many photos is known for this model at this size.'));
 }

@@ -9,14 +9,14 @@ let photo = null;
 let cards = []; // { layer, head, card }, in reading order
 let run = 0;
 const view = {
-  panel: 'heads', tag: 'all', layer: 'all', sort: 'layer', pointed: null,
+  panel: 'heads', every: false, tag: 'all', layer: 'all', sort: 'layer', pointed: null,
   chosen: -1, wanted: -1, depth: -1, patch: -1, drawn: null, sink: 0,
 };
 
 const LEADS = {
-  heads: 'What the read-out token looks at in each head. Point at a card for its numbers, click it to open it in the explorer.',
+  heads: 'Map: what the token that is read out looks at in this head. Words: what the patches do. Click a card to open it in the explorer.',
   patches: 'The head, made for the read-out, applied to every patch alone. Point at the photo to hear a patch.',
-  sinks: 'Some tokens receive far more attention than their share. They often hold no picture, only notes.',
+  sinks: 'Some tokens receive far more attention than their share. Darcet et al. (2024) found that large models use such patches as scratch space.',
 };
 
 function veil(text, kind) {
@@ -101,6 +101,7 @@ root.addEventListener('change', (event) => {
   view[name] = event.target.value;
   arrangeCards();
 });
+find('rest').addEventListener('click', () => { view.every = true; arrangeCards(); });
 for (const role of ['distance', 'entropy']) {
   find(role).addEventListener('click', (event) => {
     if (event.target.dataset.at) openInExplorer(...event.target.dataset.at.split('.').map(Number));

@@ -1,16 +1,18 @@
 // Numbers against depth: a dot per head, or a line per token.
 
-const PLOT = { left: 34, right: 312, top: 8 };
+const PLOT = { left: 34, top: 8 };
+const rightOf = (svg) => svg.viewBox.baseVal.width - 8;
 
 // Axes of a plot; gives the places of layers and values. `ticks` are the values that get a line.
 function plotAxes(svg, depth, ticks, words) {
   svg.replaceChildren();
   const bottom = svg.viewBox.baseVal.height - 20;
+  const right = rightOf(svg);
   const most = ticks[ticks.length - 1];
-  const x = (l) => (depth > 1 ? PLOT.left + 10 + ((PLOT.right - PLOT.left - 20) * l) / (depth - 1) : (PLOT.left + PLOT.right) / 2);
+  const x = (l) => (depth > 1 ? PLOT.left + 10 + ((right - PLOT.left - 20) * l) / (depth - 1) : (PLOT.left + right) / 2);
   const y = (value) => bottom - ((bottom - PLOT.top) * Math.min(value, most)) / most;
   for (const value of ticks) {
-    svg.append(svgNode('line', { x1: PLOT.left, x2: PLOT.right, y1: y(value), y2: y(value), class: 'rule' }));
+    svg.append(svgNode('line', { x1: PLOT.left, x2: right, y1: y(value), y2: y(value), class: 'rule' }));
     svg.append(svgNode('text', { x: PLOT.left - 6, y: y(value) + 3, class: 'tick', 'text-anchor': 'end' }, words(value)));
   }
   const every = Math.ceil(depth / 12);
@@ -31,10 +33,7 @@ const meanOf = (values) => values.reduce((sum, v) => sum + v, 0) / values.length
 // A dot per head and a line through the means of the layers; the average over many photos lies behind, in grey.
 function dotPlot(svg, values, average, ticks, even, point) {
   const { x, y } = plotAxes(svg, values.length, ticks, (v) => `${v}`);
-  if (even) {
-    svg.append(svgNode('line', { x1: PLOT.left, x2: PLOT.right, y1: y(even), y2: y(even), class: 'even' }));
-    svg.append(svgNode('text', { x: PLOT.right, y: y(even) - 3, class: 'tick', 'text-anchor': 'end' }, 'even attention'));
-  }
+  if (even) svg.append(svgNode('line', { x1: PLOT.left, x2: rightOf(svg), y1: y(even), y2: y(even), class: 'even' }));
   const course = (rows, kind) => svg.append(svgNode('polyline', { class: `mean ${kind}`, points: rows.map((row, l) => `${x(l).toFixed(1)},${y(meanOf(row)).toFixed(1)}`).join(' ') }));
   if (average) {
     course(average, 'usual');
@@ -50,7 +49,7 @@ function dotPlot(svg, values, average, ticks, even, point) {
 
 function linePlot(svg, rows, ticks, level, chosen) {
   const { x, y } = plotAxes(svg, rows[0].length, ticks, (v) => `${v}×`);
-  if (level) svg.append(svgNode('line', { x1: PLOT.left, x2: PLOT.right, y1: y(level), y2: y(level), class: 'even' }));
+  if (level) svg.append(svgNode('line', { x1: PLOT.left, x2: rightOf(svg), y1: y(level), y2: y(level), class: 'even' }));
   rows.forEach((row, i) => {
     const points = row.map((v, l) => `${x(l).toFixed(1)},${y(v).toFixed(1)}`).join(' ');
     svg.append(svgNode('polyline', { points, class: i === chosen ? 'line now' : 'line' }));
