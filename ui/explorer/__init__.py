@@ -4,8 +4,11 @@ import secrets
 from pathlib import Path
 
 import numpy as np
+import torch
 from gradio.data_classes import FileData, GradioModel
+from numpy.typing import NDArray
 
+import visualize
 from ui import transport
 from ui.component import Part
 from ui.engine import Analysis
@@ -33,6 +36,9 @@ class ExplorerData(GradioModel):
     patch: int
     classes: list[str]  # the classes that are among the first five at any layer
     probabilities: list[list[float]]  # [depth][classes], the head applied to each layer
+    course: list[int]  # layers from 0: where the final answer first leads, where for good, where the leader changes
+    cosine: list[float]  # [depth], of the read-out token with its final state
+    by_attention: list[float]  # [depth], share of the read-out token's change that attention made; the MLP the rest
 
 
 def prefix_names(config) -> list[str]:
@@ -41,12 +47,17 @@ def prefix_names(config) -> list[str]:
     return names + [f"register {i + 1}" for i in range(config.registers)]
 
 
+def _course(shares: NDArray[np.float32]) -> list[int]:
+    c = visualize.course(torch.from_numpy(shares))
+    return [c.first, c.settled, *c.flips]
+
+
 class Explorer(Part):
     """Shows an `Analysis`; emits "export" when the visitor asks for all numbers."""
 
     data_model = ExplorerData
     folder = Path(__file__).parent
-    scripts = ("numbers.js", "draw.js", "panels.js", "explorer.js", "events.js")
+    scripts = ("numbers.js", "draw.js", "panels.js", "timeline.js", "explorer.js", "events.js")
 
     def postprocess(self, value: Analysis | ExplorerData | None):
         if value is None or isinstance(value, ExplorerData):
@@ -59,7 +70,7 @@ class Explorer(Part):
     def _describe(self, a: Analysis) -> ExplorerData:
         thumbnail = a.original.copy()
         thumbnail.thumbnail((320, 320))
-        shares = np.zeros((0, 0)) if a.probabilities is None else a.probabilities
+        shares = np.zeros((0, 0), np.float32) if a.probabilities is None else a.probabilities
         top = np.argsort(-shares, axis=1, kind="stable")[:, :5]
         classes = sorted(set(top.flatten().tolist()), key=lambda i: -shares[-1][i])
         return ExplorerData(
@@ -78,4 +89,7 @@ class Explorer(Part):
             patch=a.pretrained.model.config.patch_size,
             classes=[a.pretrained.labels[i] for i in classes],
             probabilities=shares[:, classes].round(6).tolist() if classes else [],
+            course=_course(shares) if classes else [],
+            cosine=a.changes[0].round(4).tolist(),
+            by_attention=a.changes[1].round(4).tolist(),
         )

@@ -79,6 +79,15 @@ root.addEventListener('keydown', (event) => {
 element.addEventListener('explorer:begin', () => begin('Looking at the photo …'));
 element.addEventListener('explorer:last', () => { if (!root.dataset.complete) load(); });
 
+// Another part of the page chose a layer and a head: the explorer goes there.
+onChoice('explorer', ({ layer, head, query }) => {
+  if (!data) return;
+  stop();
+  Object.assign(state, { head, method: 'attention' });
+  goTo(layer);
+  ask(query, query !== home());
+});
+
 for (const name of Object.keys(TABLES)) root.querySelector('[data-pick="colormap"]').append(node('option', name, { value: name }));
 root.querySelector('[data-pick="smooth"]').checked = state.smooth;
 root.querySelector('[data-pick="lines"]').checked = state.lines;

@@ -14,6 +14,7 @@ let player = 0;
 const state = {
   layer: 0, head: 'mean', method: 'attention', direction: 'from',
   query: 0, pinned: false, pointed: -1,
+  timeline: 'belief', // what is drawn over the layers: the answer, or the read-out token
   colormap: 'inferno', scale: 'clipped', range: 'map', opacity: 0.8, lines: false, smooth: true,
 };
 
@@ -41,7 +42,7 @@ function draw() {
   slider.setAttribute('aria-valuetext', `layer ${state.layer + 1} of ${depth}`);
   find('layer-name').textContent = `${state.layer + 1} of ${depth}`;
   showAnswers(find, data, state.layer);
-  showDepth(find, data, state.layer, goTo);
+  showTimeline(find, data, state, goTo);
   markControls();
   if (!layer) {
     drawPicture(picture.getContext('2d'), picture.width, picture.height, { ...look(), values: null });

@@ -1,4 +1,4 @@
-// The words beside the picture: predictions, their course over the layers, and one sentence on what is seen.
+// The words beside the picture: predictions, and one sentence on what is seen.
 
 function tokenName(data, token) {
   if (token < 0) return 'the mean of all patches';
@@ -11,7 +11,6 @@ function showAnswers(find, data, layer) {
   const last = layer === data.layers.length - 1;
   const list = find('answers');
   const note = find('answer-note');
-  find('depth-section').hidden = !data.classes.length;
   if (!data.classes.length) {
     find('answer-title').textContent = 'No classes';
     list.replaceChildren();
@@ -32,39 +31,6 @@ function showAnswers(find, data, layer) {
       item.append(node('span', data.classes[index]), node('b', percent(shares[index])), bar);
       return item;
     }),
-  );
-}
-
-// Probability of the three leading classes against depth; a click on a layer goes there.
-function showDepth(find, data, layer, go) {
-  const plot = find('depth-plot');
-  plot.replaceChildren();
-  if (!data.classes.length) return;
-  const depth = data.layers.length;
-  const [left, right, top, bottom] = [26, 276, 6, 66];
-  const x = (l) => (depth > 1 ? left + ((right - left) * l) / (depth - 1) : (left + right) / 2);
-  const y = (p) => bottom - (bottom - top) * p;
-  for (const p of [0, 0.5, 1]) {
-    plot.append(svgNode('line', { x1: left, x2: right, y1: y(p), y2: y(p), class: 'rule' }));
-    plot.append(svgNode('text', { x: left - 5, y: y(p) + 3, class: 'tick', 'text-anchor': 'end' }, `${100 * p}%`));
-  }
-  plot.append(svgNode('line', { x1: x(layer), x2: x(layer), y1: top, y2: bottom, class: 'here' }));
-  const leaders = [0, 1, 2].filter((c) => c < data.classes.length);
-  for (const c of [...leaders].reverse()) {
-    const points = data.probabilities.map((row, l) => `${x(l).toFixed(1)},${y(row[c]).toFixed(1)}`).join(' ');
-    plot.append(svgNode('polyline', { points, class: `course c${c}` }));
-    plot.append(svgNode('circle', { cx: x(layer), cy: y(data.probabilities[layer][c]), r: 3, class: `dot c${c}` }));
-  }
-  const step = depth > 1 ? (right - left) / (depth - 1) : right - left;
-  for (let l = 0; l < depth; l++) {
-    const labelled = depth <= 12 || l === 0 || (l + 1) % 4 === 0;
-    if (labelled) plot.append(svgNode('text', { x: x(l), y: 80, class: l === layer ? 'tick now' : 'tick', 'text-anchor': 'middle' }, l + 1));
-    const hit = svgNode('rect', { x: x(l) - step / 2, y: 0, width: step, height: 84, class: 'hit' });
-    hit.addEventListener('click', () => go(l));
-    plot.append(hit);
-  }
-  find('legend').replaceChildren(
-    ...leaders.map((c) => node('span', data.classes[c], { class: `c${c}` })),
   );
 }
 
