@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import gradio as gr
 
-from ui import endpoints, explore, models, side
+from ui import endpoints, explain, explore, models, side
 from ui.engine import MODELS, best_device
 from ui.photo import PhotoInput
 from ui.settings import Settings
@@ -44,6 +44,8 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
             with gr.Column(scale=1, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):  # noqa: SIM117
                 with gr.Tab("Explore") as tab:
                     explore.build(visit, tab, left, demo, line, first)
+                with gr.Tab("Explain") as tab:
+                    explain.build(visit, tab)
         _endpoints(s)
     return demo.queue(max_size=s.queue)
 

@@ -98,14 +98,16 @@ def describe(method: visualize.Method) -> dict:
 def find_out(o: Opened, what: str, method: str, target: int | None, rival: int | None, seed: int, names: list) -> dict:
     """The answer to one question of the browser. Raises ValueError with a sentence."""
     if what == "agreement":
-        maps = [engine.map_of(o, name, target, rival) for name in names]
-        return {"agreement": engine.agreement(maps)}
+        return {"agreement": engine.agreement({name: engine.map_of(o, name, target, rival) for name in names})}
     if what == "map":
         heatmap = engine.map_of(o, method, target, rival, seed)
         return {"map": base64.b64encode(heatmap.astype("<f4").tobytes()).decode()}
     if what == "score" and target is not None:
         heatmap = engine.map_of(o, method, target, rival, seed)
         return {"score": engine.curves(o.name, o.pixels, heatmap, target, o.device)}
+    if what in ("stability", "dependence"):
+        key = engine.key_of(method, target, rival, seed)
+        return {"value": engine.check(o.name, what, o.pixels, method, key[2], engine.options_of(key), o.device)}
     raise ValueError("The page asked for something that this server does not know.")
 
 
@@ -146,7 +148,7 @@ def build(visit: Visit, tab: gr.Tab) -> None:
     an event of its own in the one lane for models, so that between any two of them other visitors have their turn;
     a generator would hold the lane until its last map. What was asked for an older photo is not answered.
     """
-    explain = Explain(ExplainData(run=""), elem_id="explain")
+    explain = Explain(value=ExplainData(run=""), elem_id="explain")
     held = gr.State()  # this visitor's `Opened`, to which maps are added in place, and what the browser was sent of it
 
     def show(image, model, side):

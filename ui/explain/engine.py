@@ -82,13 +82,18 @@ def key_of(method: str, target: int | None, rival: int | None, seed: int = 0) ->
     return method, seed, target if chosen.needs_target else None, rival if chosen.contrastive else None
 
 
+def options_of(key: Key) -> dict:
+    """The method's options for the map of this key."""
+    method, seed, _, rival = key
+    options: dict = {} if rival is None else {"contrast": rival}
+    return {**options, "seed": seed} if method == "random" else options
+
+
 def map_of(opened: Opened, method: str, target: int | None, rival: int | None, seed: int = 0) -> NDArray[np.float32]:
     """The map [rows cols] of one method, made once. `seed` is for the random map. Raises ValueError with a sentence."""
     key = key_of(method, target, rival, seed)
     if key not in opened.maps:
-        options: dict = {"contrast": key[3]} if key[3] is not None else {}
-        if method == "random":
-            options["seed"] = seed
+        options = options_of(key)
         opened.maps[key], _ = run_method(opened.name, opened.pixels, method, key[2], options, opened.device)
     return opened.maps[key]
 
@@ -109,3 +114,18 @@ def blurred(opened: Opened) -> Image.Image:
 def plain_colour(opened: Opened) -> tuple[int, ...]:
     """The photo's mean colour that deletion fills patches with: red, green, blue, 0 … 255."""
     return as_picture(opened, mean_colour(opened.pixels)).getpixel((0, 0))  # type: ignore[return-value]
+
+
+def agreement(maps: dict[str, NDArray[np.float32]]) -> list[list[float]]:
+    """Rank correlation of each pair of maps [rows cols], in their order: [maps][maps]."""
+    return visualize.agreement({name: torch.from_numpy(each)[None] for name, each in maps.items()}).tolist()
+
+
+@on_gpu
+def check(
+    name: str, what: str, pixels: Tensor, method: str, target: int | None, options: dict, device: str = "cpu"
+) -> float:
+    """One number about a method on one photo [1 3 H W]: "stability" or "dependence" on what the model learned."""
+    model = MODELS.get(name).model.to(device)
+    measure = {"stability": visualize.stability, "dependence": visualize.model_dependence}[what]
+    return float(measure(model, pixels.to(device), method, target, **options))
