@@ -3,9 +3,10 @@
 import pytest
 
 from ui.component import SHARED, SHARED_SCRIPTS, Part
+from ui.explain import Explain
 from ui.explorer import Explorer
 
-PARTS: list[type[Part]] = [Explorer]
+PARTS: list[type[Part]] = [Explorer, Explain]
 
 
 @pytest.mark.parametrize("part", PARTS)
