@@ -2,10 +2,11 @@
 
 import pytest
 
+from ui.anatomy import Anatomy
 from ui.component import SHARED, SHARED_SCRIPTS, Part
 from ui.explorer import Explorer
 
-PARTS: list[type[Part]] = [Explorer]
+PARTS: list[type[Part]] = [Explorer, Anatomy]
 
 
 @pytest.mark.parametrize("part", PARTS)

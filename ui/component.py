@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 from pathlib import Path
 
 import gradio as gr
@@ -43,9 +44,9 @@ class Part(gr.HTML):
             value,
             html_template=read(self.folder / f"{name}.html"),
             css_template=read(SHARED / "base.css") + read(self.folder / f"{name}.css"),
-            js_on_load="\n".join(map(read, paths)),
+            # Not as a prop: Gradio replaces all props of an HTML component that an event skips (gr.skip()).
+            js_on_load="\n".join([f"props.tables = {json.dumps(tables)};", *map(read, paths)]),
             apply_default_css=False,
-            tables=tables,
             **kwargs,
         )
 
