@@ -2,11 +2,13 @@
 
 import pytest
 
+from ui.anatomy import Anatomy
 from ui.component import SHARED, SHARED_SCRIPTS, Part
 from ui.explain import Explain
 from ui.explorer import Explorer
+from ui.layers import Layers
 
-PARTS: list[type[Part]] = [Explorer, Explain]
+PARTS: list[type[Part]] = [Explorer, Explain, Layers, Anatomy]
 
 
 @pytest.mark.parametrize("part", PARTS)

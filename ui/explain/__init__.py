@@ -166,8 +166,6 @@ def build(visit: Visit, tab: gr.Tab) -> None:
         return ExplainData(run=opened.run, photo=sent.photo, answer=answer(opened, asked))
 
     visit.follow(tab, show, [explain, held], show_progress="hidden")
-    measured = explain.measure(
-        measure, held, explain, show_progress="hidden", trigger_mode="multiple", **ONE_LANE
-    )
+    measured = explain.measure(measure, held, explain, show_progress="hidden", trigger_mode="multiple", **ONE_LANE)
     failed = "() => document.dispatchEvent(new Event('explain:failed'))"
     measured.failure(None, js=failed, api_visibility="private")
