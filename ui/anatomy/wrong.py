@@ -25,7 +25,6 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
         many = "The text's head is applied to all tokens. This model has no head, so there is nothing to apply."
     reader = "the class token alone" if c.class_token else "the class token alone, and this model to the patches' mean"
     count = c.classes or "classes"
-    shapes = (Shape("logits", [1, tokens, c.classes], "batch, tokens, classes", "[1, 197, 1000]"),)
     return [
         Step(
             "scramble",
