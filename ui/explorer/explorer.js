@@ -11,7 +11,6 @@ let photo = null;
 let store = null; // the layers
 let run = 0; // counts loads, so that a late answer for an old photo is dropped
 let frame = 0;
-let player = 0;
 let told = ''; // the layer that the words and controls are about
 let shown = null; // what the canvas shows, for the downloads
 const state = {

@@ -91,7 +91,7 @@ function withoutSinks(values, layer, plane, query, direction, prefix, sinks) {
     let total = 0;
     for (const sink of sinks) left[sink] = 0;
     for (const value of left) total += value;
-    for (let i = 0; i < left.length && total > 0; i++) left[i] /= total;
+    for (let i = 0; i < left.length; i++) left[i] /= total || 1;
     return left;
   }
   if (sinks.includes(query)) return left.fill(0);

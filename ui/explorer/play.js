@@ -1,6 +1,7 @@
 // Playing through the layers.
 
 const PLAY_MS = 450; // a layer
+let player = 0;
 
 function stop() {
   clearInterval(player);

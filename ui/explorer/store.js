@@ -54,7 +54,7 @@ function openStore(files, planes, tokens, budget, changed) {
       if (abort.signal.aborted) return false;
       if (!next.length && !coming.size) return !failed.size;
       for (const l of next.slice(0, Math.max(0, AT_ONCE - coming.size))) want(l).catch(() => {});
-      await Promise.race([...coming.values()]).catch(() => {});
+      await Promise.race(coming.values()).catch(() => {});
     }
   }
 
