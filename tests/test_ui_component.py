@@ -2,10 +2,14 @@
 
 import pytest
 
+from ui.anatomy import Anatomy
 from ui.component import SHARED, SHARED_SCRIPTS, Part
+from ui.explain import Explain
 from ui.explorer import Explorer
+from ui.layers import LayersPart
+from ui.model import ModelPart
 
-PARTS: list[type[Part]] = [Explorer]
+PARTS: list[type[Part]] = [Explorer, Explain, LayersPart, ModelPart, Anatomy]
 
 
 @pytest.mark.parametrize("part", PARTS)

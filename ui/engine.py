@@ -36,9 +36,8 @@ class Analysis:
     grid: tuple[int, int]
     prefix: int
     probabilities: NDArray[np.float32] | None  # [depth classes], None without a head
-    changes: NDArray[
-        np.float32
-    ]  # [2 depth]: the read-out token's cosine with its final state, attention's share of change
+    changes: NDArray[np.float32] | None = None  # [2 depth]: the read-out token's cosine with its final state, and
+    # attention's share of each layer's change; None where nobody asks
 
     @property
     def predictions(self) -> dict[str, float]:

@@ -1,3 +1,4 @@
+from visualize.checks import agreement, model_dependence, randomised, rank_correlation, stability
 from visualize.faithfulness import (
     Faithfulness,
     Perturbation,
@@ -52,6 +53,7 @@ __all__ = [
     "Perturbation",
     "Scale",
     "Sink",
+    "agreement",
     "attention_distance",
     "attention_entropy",
     "backdrop",
@@ -73,6 +75,7 @@ __all__ = [
     "layer_strip",
     "lerf_morf",
     "locality",
+    "model_dependence",
     "norms_figure",
     "overlay",
     "patch_distances",
@@ -85,6 +88,8 @@ __all__ = [
     "position_similarity",
     "prefix_attention",
     "query_row",
+    "randomised",
+    "rank_correlation",
     "read_out_cosine",
     "read_out_row",
     "read_out_states",
@@ -96,6 +101,7 @@ __all__ = [
     "self_attention",
     "sink_share",
     "sink_tokens",
+    "stability",
     "to_grid",
     "token_index",
     "token_norms",

@@ -71,6 +71,7 @@ class Explorer(Part):
         thumbnail = a.original.copy()
         thumbnail.thumbnail((320, 320))
         shares = np.zeros((0, 0), np.float32) if a.probabilities is None else a.probabilities
+        changes = np.zeros((2, 0)) if a.changes is None else a.changes
         top = np.argsort(-shares, axis=1, kind="stable")[:, :5]
         classes = sorted(set(top.flatten().tolist()), key=lambda i: -shares[-1][i])
         return ExplorerData(
@@ -90,6 +91,6 @@ class Explorer(Part):
             classes=[a.pretrained.labels[i] for i in classes],
             probabilities=shares[:, classes].round(6).tolist() if classes else [],
             course=_course(shares) if classes else [],
-            cosine=a.changes[0].round(4).tolist(),
-            by_attention=a.changes[1].round(4).tolist(),
+            cosine=changes[0].round(4).tolist(),
+            by_attention=changes[1].round(4).tolist(),
         )
