@@ -30,6 +30,7 @@ def test_the_last_layer_is_the_prediction_exactly(kind):
     model, output = traced(kind)
     with torch.no_grad():
         shares = layer_probabilities(model, output)
+        assert output.logits is not None
         assert torch.equal(model.layer_logits(output)[-1], output.logits)
     assert torch.equal(shares[-1], output.logits.softmax(-1))
     assert shares.shape == (3, 2, 4)

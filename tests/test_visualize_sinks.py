@@ -79,3 +79,14 @@ def test_one_row_of_rollout_equals_the_whole(kind):
     whole = rollout(attentions, residual=0.3, prefix=model.config.prefix)
     row = rollout_row(attentions, model.config, residual=0.3)
     torch.testing.assert_close(row, read_out_row(whole, model.config))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_without_tokens_equals_the_whole_without_them(kind):
+    model = tiny(kind)
+    with torch.no_grad():
+        attentions = [a.mean(dim=1, keepdim=True) for a in model.trace(images()).attentions]
+    attentions[1][:, :, 3] = torch.eye(attentions[1].shape[-1])[4]  # a row that gives all to one of them
+    whole = rollout(without_tokens(attentions, [4, 5]), prefix=model.config.prefix)
+    row = rollout_row(attentions, model.config, without=[4, 5])
+    torch.testing.assert_close(row, read_out_row(whole, model.config))

@@ -62,9 +62,11 @@ def test_a_position_is_most_like_itself_whatever_the_model(option):
 def test_position_similarity_by_hand():
     model = tiny(width=12, image_size=(8, 24))  # one row of three patches
     with torch.no_grad():
-        model.patch_embedding.positions.zero_()
-        model.patch_embedding.positions[1:, 0] = torch.tensor([1.0, 1.0, -2.0])
-        model.patch_embedding.positions[2, 1] = 1.0
+        positions = torch.zeros(4, 12)  # of the class token, then of the patches
+        positions[1:, 0] = torch.tensor([1.0, 1.0, -2.0])
+        positions[2, 1] = 1.0
+        assert model.patch_embedding.positions is not None
+        model.patch_embedding.positions.copy_(positions)
     likeness = position_similarity(model)[0, :, 0]
     root = 0.5**0.5
     expected = torch.tensor([[1, root, -1], [root, 1, -root], [-1, -root, 1]])

@@ -134,9 +134,10 @@ def patch_predictions(model: ViT, output: ViTOutput, classes: Sequence[int] = ()
     for x in output.tokens[1:]:
         logits = model.classification_head(x[:, output.prefix :])  # [B patches classes]
         top = logits.max(dim=-1)
-        whole = logits.logsumexp(dim=-1)
+        powers = (logits - top.values[..., None]).exp()  # the largest is 1, so its probability is 1 / sum
+        probability = 1 / powers.sum(dim=-1)
         best.append(top.indices)
-        own.append((top.values - whole).exp())
-        maps.append((logits[..., columns] - whole[..., None]).exp().transpose(1, 2))  # [B chosen patches]
+        own.append(probability)
+        maps.append((powers[..., columns] * probability[..., None]).transpose(1, 2))  # [B chosen patches]
     shaped = [to_grid(torch.stack(values), output.grid, 0) for values in (best, own, maps)]
     return PatchPredictions(*shaped)

@@ -86,14 +86,24 @@ def without_tokens(attentions: Sequence[Tensor], tokens: Sequence[int] | Tensor)
     return kept
 
 
-def rollout_row(attentions: Sequence[Tensor], config: ViTConfig, residual: float = 0.5) -> Tensor:
+def rollout_row(
+    attentions: Sequence[Tensor], config: ViTConfig, *, residual: float = 0.5, without: Sequence[int] = ()
+) -> Tensor:
     """The read-out row of `visualize.rollout` over mean heads, [B tokens], without the whole product.
 
-    One vector times a matrix per layer, from the last layer down, instead of a matrix times a matrix.
+    One vector times a matrix per layer, from the last layer down, instead of a matrix times a matrix. `without` are
+    tokens that are given nothing, as if the attentions came from `without_tokens`.
     """
     first = attentions[-1]
     eye = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)
+    kept = torch.ones_like(eye[0])
+    kept[list(without)] = 0
     row = read_out_row(eye, config).expand(len(first), -1)
     for attention in reversed(attentions):
-        row = (1 - residual) * (row[:, None] @ attention.mean(dim=1))[:, 0] + residual * row
+        fused = attention.mean(dim=1)  # [B query key]
+        mass = fused @ kept  # [B query], what is left of each row
+        some = mass > 0
+        spread = torch.where(some, row / mass.where(some, torch.ones_like(mass)), torch.zeros_like(row))
+        given = (spread[:, None] @ fused)[:, 0] * kept + torch.where(some, torch.zeros_like(row), row)
+        row = (1 - residual) * given + residual * row
     return row

@@ -49,8 +49,7 @@ def describe(model: ViT, output: ViTOutput, extra: Sequence[int] = (), most: int
     norms = visualize.relative_norms(output)[:, 0]
     sinks = visualize.find_sinks(received, norms, c)
     soaking = [s.token for s in sinks if s.token >= c.prefix - c.registers]
-    without = visualize.without_tokens(fused, soaking) if soaking else fused
-    rollouts = torch.stack([visualize.rollout_row(maps, c)[0, output.prefix :] for maps in (fused, without)])
+    flows = [visualize.rollout_row(fused, c, without=tokens)[0, output.prefix :] for tokens in ([], soaking)]
     final, classes, patches = [], [], None
     if output.logits is not None:
         final = output.logits[0].topk(min(most, c.classes)).indices.tolist()
@@ -66,7 +65,7 @@ def describe(model: ViT, output: ViTOutput, extra: Sequence[int] = (), most: int
         _plain(received),
         _plain(norms),
         sinks,
-        _plain(rollouts),
+        _plain(torch.stack(flows)),
         final,
         None if patches is None else patches.best[:, 0].flatten(1).cpu().numpy(),
         None if patches is None else _plain(patches.probability[:, 0].flatten(1)),
