@@ -39,33 +39,41 @@ COLUMNS = {  # what is measured, and whether more is better
     "lerf_morf": ("LeRF − MoRF ↑", 1),
 }
 BASELINES = tuple(name for name, method in METHODS.items() if method.baseline)
+# What is measured: label in the table, method and options. Beside the methods as they stand, AttnLRP's own comparison.
+ROWS: dict[str, tuple[str, str, dict]] = {name: (method.label, name, {}) for name, method in METHODS.items()}
+ROWS |= {
+    "attnlrp-cp": ("AttnLRP, attention held constant", "attnlrp", {"attention": "cp"}),
+    "attnlrp-epsilon": ("LRP with the ε-rule alone", "attnlrp", {"gamma": 0, "gamma_patches": 0}),
+}
 
 
 class Task(NamedTuple):
-    """One measurement: a model (registry name or file), a photo and a method."""
+    """One measurement: a model (registry name or file), a photo and a row of the table."""
 
     model: str
     photo: str  # path of the file
-    method: str
+    row: str
     number: int  # of the photo: the seed of a random map
 
     @property
-    def options(self) -> dict:
-        """Every method as it stands, but a random map has another seed for each photo."""
-        return {"seed": self.number} if METHODS[self.method].baseline and "seed" in METHODS[self.method].options else {}
-
-    @property
-    def key(self) -> str:
-        return key_of({"model": Path(self.model).stem, "photo": Path(self.photo).name, **self.what})
-
-    @property
-    def what(self) -> dict:
-        return {"method": self.method, "options": self.options, "steps": STEPS}
+    def identity(self) -> dict:
+        """What makes two measurements the same one. A random map has another seed for each photo."""
+        _, method, options = ROWS[self.row]
+        options = {"seed": self.number} if method == "random" else options
+        names = {"model": Path(self.model).stem, "photo": Path(self.photo).name}
+        return {**names, "method": method, "options": options, "steps": STEPS}
 
 
 def key_of(record: dict) -> str:
-    """What makes two measurements the same one."""
+    """The identity of a measurement as text."""
     return json.dumps([record[name] for name in ("model", "photo", "method", "options", "steps")], sort_keys=True)
+
+
+def row_of(record: dict) -> str | None:
+    """The row of the table that a measurement belongs to; None for one that is no longer in it."""
+    method = record["method"]
+    options = {} if method == "random" else record["options"]
+    return next((row for row, (_, *what) in ROWS.items() if what == [method, options]), None)
 
 
 @cache
@@ -88,17 +96,16 @@ def measure(task: Task, batch_size: int = 32) -> dict:
     pretrained = _model(task.model)
     model, preprocess = pretrained.model, pretrained.preprocess
     pixels, target = _photo(task.model, task.photo)
+    what = task.identity
     start = time.process_time()
-    heatmap = explain(model, pixels, task.method, target, **task.options)
+    heatmap = explain(model, pixels, what["method"], target, **what["options"])
     seconds = time.process_time() - start
     with torch.inference_mode():
         patches = insertion_deletion(model, pixels, heatmap, target, steps=STEPS, batch_size=batch_size)
         mean, std = preprocess.mean, preprocess.std
         removed = perturbation(model, pixels, heatmap, target, mean=mean, std=std, batch_size=batch_size)
     return {
-        "model": Path(task.model).stem,
-        "photo": Path(task.photo).name,
-        **task.what,
+        **what,
         "target": int(target),
         "positive": float(removed.positive),
         "negative": float(removed.negative),
@@ -122,16 +129,17 @@ def read(path: Path) -> dict[str, dict]:
     return found
 
 
-def tasks(models: dict[str, int], folder: Path, methods: Iterable[str]) -> list[Task]:
-    """All measurements in the order in which they are made: model, photo, then method, the slow ones last."""
+def tasks(models: dict[str, int], folder: Path, rows: Iterable[str]) -> list[Task]:
+    """All measurements in the order in which they are made: model, photo, then row, the slow ones last."""
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         photos = sorted({row["file"] for row in csv.DictReader(file)})
-    order = sorted(methods, key=lambda name: (METHODS[name].slow, not METHODS[name].baseline, METHODS[name].gradient))
+    methods = {row: METHODS[ROWS[row][1]] for row in rows}
+    order = sorted(methods, key=lambda row: (methods[row].slow, not methods[row].baseline, methods[row].gradient))
     return [
-        Task(model, str(folder / photo), method, number)
+        Task(model, str(folder / photo), row, number)
         for model, count in models.items()
         for number, photo in enumerate(photos[:count])
-        for method in order
+        for row in order
     ]
 
 
@@ -152,56 +160,50 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return statistics.fmean(values), 1.96 * statistics.stdev(values) / len(values) ** 0.5
 
 
-def tables(records: Iterable[dict], model: str, methods: Iterable[str]) -> str:
-    """Two tables in Markdown: every measure of every method, and what a method has over the baselines, photo by photo.
+def tables(records: Iterable[dict], model: str) -> str:
+    """Two tables in Markdown: every measure of every row, and what a row has over the baselines, photo by photo.
 
-    Only photos that all methods with results have seen are counted.
+    Only photos that all rows with results have seen are counted.
     """
-    by_method: dict[str, dict[str, dict]] = {}
+    seen: dict[str, dict[str, dict]] = {}
     for record in records:
-        if record["model"] == model and record["method"] in methods:
-            by_method.setdefault(record["method"], {})[record["photo"]] = record
-    if not by_method:
+        row = row_of(record)
+        if record["model"] == model and row:
+            seen.setdefault(row, {})[record["photo"]] = record
+    if not seen:
         return f"{model}: nothing measured yet."
-    photos = sorted(set.intersection(*(set(found) for found in by_method.values())))
+    photos = sorted(set.intersection(*(set(found) for found in seen.values())))
     if not photos:
-        return f"{model}: no photo has been seen by all of {', '.join(by_method)} yet."
-    by_method = dict(
-        sorted(by_method.items(), key=lambda item: -statistics.fmean(item[1][p]["lerf_morf"] for p in photos))
-    )
+        return f"{model}: no photo has been seen by all of {', '.join(seen)} yet."
+    seen = dict(sorted(seen.items(), key=lambda item: -statistics.fmean(item[1][p]["lerf_morf"] for p in photos)))
 
     def cell(mean: float, half: float, digits: int) -> str:
         return f"{mean:.{digits}f} ± {half:.{digits}f}"
 
-    def row(*cells: str) -> str:
+    def line(*cells: str) -> str:
         return f"| {' | '.join(cells)} |"
 
-    def values(method: str, column: str) -> list[float]:
-        return [by_method[method][photo][column] for photo in photos]
+    def values(row: str, column: str) -> list[float]:
+        return [seen[row][photo][column] for photo in photos]
 
     digits = {"positive": 1, "negative": 1, "insertion": 3, "deletion": 3, "lerf_morf": 2}
-    lines = [
-        f"{model}, {len(photos)} photos",
-        "",
-        row("method", *(title for title, _ in COLUMNS.values()), "s / photo"),
-    ]
-    lines.append(row("---", *["---:"] * (len(COLUMNS) + 1)))
-    for name in by_method:
-        cells = [cell(*interval(values(name, column)), digits[column]) for column in COLUMNS]
-        lines.append(row(METHODS[name].label, *cells, f"{statistics.fmean(values(name, 'seconds')):.2f}"))
-    over = [b for b in BASELINES if b in by_method]
+    lines = [f"{model}, {len(photos)} photos", ""]
+    lines.append(line("method", *(title for title, _ in COLUMNS.values()), "s / photo"))
+    lines.append(line("---", *["---:"] * (len(COLUMNS) + 1)))
+    for row in seen:
+        cells = [cell(*interval(values(row, column)), digits[column]) for column in COLUMNS]
+        lines.append(line(ROWS[row][0], *cells, f"{statistics.fmean(values(row, 'seconds')):.2f}"))
+    over = [b for b in BASELINES if b in seen]
     lines += ["", "Better than a baseline by (paired; LeRF − MoRF, then positive and negative area together):", ""]
-    lines.append(row("method", *(f"{METHODS[b].label}: {what}" for b in over for what in ("LeRF − MoRF", "areas"))))
-    lines.append(row("---", *["---:"] * (2 * len(over))))
-    for name in (n for n in by_method if n not in BASELINES):
+    lines.append(line("method", *(f"{ROWS[b][0]}: {what}" for b in over for what in ("LeRF − MoRF", "areas"))))
+    lines.append(line("---", *["---:"] * (2 * len(over))))
+    for row in (r for r in seen if r not in BASELINES):
         cells = []
         for b in over:
             for columns, d in ((("lerf_morf",), 2), (("positive", "negative"), 1)):
-                gains = [
-                    sum(COLUMNS[c][1] * (by_method[name][p][c] - by_method[b][p][c]) for c in columns) for p in photos
-                ]
+                gains = [sum(COLUMNS[c][1] * (seen[row][p][c] - seen[b][p][c]) for c in columns) for p in photos]
                 cells.append(cell(*interval(gains), d))
-        lines.append(row(METHODS[name].label, *cells))
+        lines.append(line(ROWS[row][0], *cells))
     return "\n".join(lines)
 
 
@@ -213,8 +215,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--embedded-photos", type=int, default=30, help="photos for the embedded model (default: 30)")
     parser.add_argument("--folder", type=Path, default=os.environ.get("VIT_PHOTOS"), help="folder with labels.csv")
     parser.add_argument("--weights", type=Path, default=os.environ.get("VIT_WEIGHTS"), help="folder of weights")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="NAME")
-    parser.add_argument("--again", nargs="+", default=[], choices=METHODS, metavar="NAME", help="measure these anew")
+    parser.add_argument("--methods", nargs="+", default=list(ROWS), choices=ROWS, metavar="NAME")
+    parser.add_argument("--again", nargs="+", default=[], choices=ROWS, metavar="NAME", help="measure these anew")
     parser.add_argument("--results", type=Path, default=Path("build/faithfulness.jsonl"), help="file of results")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
     parser.add_argument("--table", action="store_true", help="measure nothing, print what is there")
@@ -229,7 +231,7 @@ def main(arguments: list[str] | None = None) -> None:
             parser.error("name a folder of photos: --folder or VIT_PHOTOS")
         known = read(args.results)
         wanted = tasks(models, Path(args.folder), [*dict.fromkeys([*args.methods, *args.again])])
-        pending = [task for task in wanted if task.key not in known or task.method in args.again]
+        pending = [task for task in wanted if key_of(task.identity) not in known or task.row in args.again]
         args.results.parent.mkdir(parents=True, exist_ok=True)
         print(f"{len(wanted) - len(pending)} of {len(wanted)} measurements are there", flush=True)
         start = time.perf_counter()
@@ -244,7 +246,7 @@ def main(arguments: list[str] | None = None) -> None:
                     print(f"{done} of {len(pending)} in {minutes:.1f} min", flush=True)
     records = list(read(args.results).values())
     for model in models:
-        print(f"\n{tables(records, Path(model).stem, METHODS)}", flush=True)
+        print(f"\n{tables(records, Path(model).stem)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def test_nothing_is_measured_twice_and_a_new_method_costs_only_itself(run, capsy
     assert measured == []
     assert "8 of 8 measurements are there" in capsys.readouterr().out
     assert len(run(methods=[*QUICK, "rollout"])) == 10
-    assert [task.method for task in measured] == ["rollout", "rollout"]
+    assert [task.row for task in measured] == ["rollout", "rollout"]
     assert len(run(photos=3)) == 14
     assert {task.photo.rsplit("/", 1)[-1] for task in measured[2:]} == {"2.png"}
     assert len(run("--again", "centre")) == 16  # two new lines, which replace the old ones
@@ -89,13 +89,18 @@ def test_a_line_that_was_cut_off_is_measured_again(run):
 
 
 def test_slow_methods_come_last_and_noise_differs_from_photo_to_photo(run):
-    order = [t.method for t in faithfulness.tasks({EMBEDDED: 1}, run.folder, METHODS)]
-    assert set(order) == set(METHODS)
-    slow = [METHODS[name].slow for name in order]
+    order = [t.row for t in faithfulness.tasks({EMBEDDED: 1}, run.folder, faithfulness.ROWS)]
+    assert set(order) == set(faithfulness.ROWS) > set(METHODS)
+    slow = [METHODS[faithfulness.ROWS[row][1]].slow for row in order]
     assert slow == sorted(slow)
-    noise = [t.options for t in faithfulness.tasks({EMBEDDED: 3}, run.folder, ["random"])]
+    noise = [t.identity["options"] for t in faithfulness.tasks({EMBEDDED: 3}, run.folder, ["random"])]
     assert noise == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
-    assert faithfulness.tasks({EMBEDDED: 1}, run.folder, ["chefer"])[0].options == {}
+
+
+def test_every_row_finds_its_lines_again(run):
+    for task in faithfulness.tasks({EMBEDDED: 1}, run.folder, faithfulness.ROWS):
+        assert faithfulness.row_of(task.identity) == task.row
+    assert faithfulness.row_of({"method": "chefer", "options": {"of": "another time"}}) is None
 
 
 def record(method: str, photo: str, value: float, model: str = EMBEDDED) -> dict:
@@ -117,15 +122,15 @@ def test_tables_by_hand():
     records += [record("centre", str(i), 1) for i in range(1, 4)]
     records.append(record("chefer", "seen by one method only", 1000))
     records.append(record("chefer", "1", 1000, model="another"))
-    text = faithfulness.tables(records, EMBEDDED, METHODS)
+    text = faithfulness.tables(records, EMBEDDED)
     assert text.startswith(f"{EMBEDDED}, 3 photos")
     assert "| Chefer relevance | 15.0 ± 1.1 | 55.0 ± 1.1 | 0.500 ± 0.000 | 0.250 ± 0.000 | 5.00 ± 1.13 | 0.50 |" in text
     # Always 3 above random, photo by photo, and 3 + 3 in the two areas; 4 ± 1.13 above the centre.
     assert "| Chefer relevance | 3.00 ± 0.00 | 6.0 ± 0.0 | 4.00 ± 1.13 | 8.0 ± 2.3 |" in text
     labels = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     assert labels[2:5] == ["Chefer relevance", "Random", "Centre"]  # by LeRF − MoRF
-    assert "nothing measured" in faithfulness.tables([], EMBEDDED, METHODS)
-    assert "no photo has been seen by all" in faithfulness.tables([records[0], records[4]], EMBEDDED, METHODS)
+    assert "nothing measured" in faithfulness.tables([], EMBEDDED)
+    assert "no photo has been seen by all" in faithfulness.tables([records[0], records[4]], EMBEDDED)
 
 
 def test_table_alone_measures_nothing(run, capsys, monkeypatch):

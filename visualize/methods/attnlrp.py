@@ -1,44 +1,50 @@
-"""AttnLRP: the class's score, handed back layer by layer, through attention too, until it reaches the patches."""
+"""AttnLRP: the class's score, handed back layer by layer, through attention too, until it reaches the patches.
+
+The forward pass here computes what the model computes; only its gradients differ. Each rule is written so that
+x ⊙ ∂y/∂x is the relevance that the rule gives to x. No hooks, and nothing changes on the model.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from visualize.methods.base import Method, Target, check_number
+from visualize.methods.base import Method, Target, check_choice, check_number
 from visualize.tokens import sum_patches
-from vit.model import ACTIVATIONS, MLP, SwiGLU, TransformerEncoderBlock, ViT
+from vit.model import ACTIVATIONS, MLP, MultiHeadSelfAttention, SwiGLU, ViT
 
-Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # what maps an input with a weight and a bias
-
-# The forward pass below computes what the model computes; only its gradients differ. Each rule is written so that
-# x ⊙ ∂y/∂x is the relevance that the rule gives to x: no hooks, nothing on the modules.
-
-
-def gamma_rule(x: Tensor, weight: Tensor, bias: Tensor | None, gamma: float, linear: Linear) -> Tensor:
-    """A linear map whose contributions of the output's own sign count 1 + γ times; γ = 0 is the ε-rule.
-
-    z_ij = x_i w_ij; R_i = Σ_j (z_ij + γ [z_ij of y_j's sign]) / (the same, summed over i, and the bias) R_j.
-    """
-    weight, bias = weight.detach(), None if bias is None else bias.detach()
-    y = linear(x, weight, bias)
-    if gamma == 0:
-        return y
-    up, down = weight + gamma * weight.relu(), weight - gamma * (-weight).relu()
-    bias_up = None if bias is None else bias + gamma * bias.relu()
-    bias_down = None if bias is None else bias - gamma * (-bias).relu()
-    positive = x.relu()
-    negative = x - positive
-    raised = linear(positive, up, bias_up) + linear(negative, down, None)  # for outputs above 0
-    lowered = linear(positive, down, bias_down) + linear(negative, up, None)  # for outputs below 0
-    z = torch.where(y > 0, raised, lowered)
-    return z * ratio(y, z)
+Linear = Callable[[Tensor, Tensor, Tensor | None], Tensor]  # of input, weight and bias
+ATTENTION = ("attnlrp", "cp")
 
 
 def ratio(y: Tensor, x: Tensor) -> Tensor:
     """y / x as a constant, 0 where x is 0."""
-    return torch.where(x == 0, 0, y / torch.where(x == 0, 1, x)).detach()
+    zero = x == 0
+    return (y / x.masked_fill(zero, 1)).masked_fill(zero, 0).detach()
+
+
+def gamma_rule(x: Tensor, weight: Tensor, bias: Tensor | None, gamma: float, linear: Linear = F.linear) -> Tensor:
+    """A linear map y = x W + b in which contributions of the output's own sign count 1 + γ times.
+
+    R_i = Σ_j (z_ij + γ z_ij [z_ij y_j > 0]) / (y_j + γ Σ_k z_kj [z_kj y_j > 0]) R_j with z_ij = x_i w_ij, the bias
+    being one of the k. γ = 0 is the ε-rule with ε → 0. `linear` is what applies weight and bias, such as a convolution.
+    Source: Montavon et al. 2019, "Layer-Wise Relevance Propagation: An Overview", here for either sign.
+    """
+    y = linear(x, weight, bias)
+    if gamma == 0:
+        return y
+    positive = x.relu()
+    negative = x - positive
+    weight, bias = weight.detach(), None if bias is None else bias.detach()
+    up, down = weight + gamma * weight.clamp(min=0), weight + gamma * weight.clamp(max=0)
+    bias_up = None if bias is None else bias + gamma * bias.clamp(min=0)
+    bias_down = None if bias is None else bias + gamma * bias.clamp(max=0)
+    above = linear(positive, up, bias_up) + linear(negative, down, None)  # positive contributions count 1 + γ times
+    below = linear(positive, down, bias_down) + linear(negative, up, None)  # negative ones do
+    z = torch.where(y > 0, above, below)
+    return z * ratio(y, z)
 
 
 def identity_rule(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
@@ -47,7 +53,7 @@ def identity_rule(x: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def norm_rule(norm: nn.Module, x: Tensor) -> Tensor:
-    """LayerNorm whose deviation is a constant, which makes it linear. An identity stays one."""
+    """LayerNorm with its deviation held constant, which makes it linear. A missing norm stays one."""
     if not isinstance(norm, nn.LayerNorm):
         return norm(x)
     centred = x - x.mean(dim=-1, keepdim=True)
@@ -60,53 +66,115 @@ def share(x: Tensor, part: float) -> Tensor:
     return part * x + ((1 - part) * x).detach()
 
 
-def attend(block: TransformerEncoderBlock, x: Tensor, cp: bool = False, gamma: float = 0) -> Tensor:
-    """Attention [B N D]: each product of two matrices gives half of its relevance to either."""
-    lin = lambda m, x: gamma_rule(x, m.weight, m.bias, gamma, F.linear)
-    a = block.self_attn
-    B, N, D = x.shape
-    q, k, v = lin(a.qkv, x).reshape(B, N, 3, a.heads, D // a.heads).permute(2, 0, 3, 1, 4).unbind(0)
-    if cp:
-        q, k = q.detach(), k.detach()
-        o = block.self_attn.scores(q, k).softmax(-1) @ v
-    else:
+@dataclass(frozen=True)
+class Rules:
+    """A model's forward pass, rewritten by the rules."""
+
+    gamma_patches: float
+    gamma: float
+    attention: str
+
+    def linear(self, part: nn.Linear, x: Tensor) -> Tensor:
+        return gamma_rule(x, part.weight, part.bias, self.gamma)
+
+    def embed(self, model: ViT, pixels: Tensor) -> Tensor:
+        """Tokens [B N D]; positions and prefix tokens keep the relevance that reaches them."""
+        e = model.patch_embedding
+
+        def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+            return F.conv2d(x, weight, bias, stride=e.patch_size)
+
+        x = gamma_rule(pixels, e.projection.weight, e.projection.bias, self.gamma_patches, convolve)
+        x = torch.cat([e.prefix_tokens(len(x)), x.flatten(2).transpose(1, 2)], dim=1)
+        return norm_rule(model.norm, x + e.positions_for(e.grid_of(pixels)))
+
+    def attend(self, part: MultiHeadSelfAttention, x: Tensor) -> Tensor:
+        """Attention [B N D] with the ε-rule. Each product of two matrices gives half of its relevance to either.
+
+        So values keep ½, and queries and keys ½ of the attention's ½. Gradient × input of the softmax s(x) is the rule
+        already: R_i = x_i (R_i − s_i Σ_j R_j), on the right the relevance of s.
+        """
+        q, k, v = part.queries_keys_values(x)
+        if self.attention == "cp":
+            return part.join(part.scores(q, k).softmax(dim=-1).detach() @ v)
         q, k, v = share(q, 0.25), share(k, 0.25), share(v, 0.5)
-        o = block.self_attn.scores(q, k).softmax(-1) @ v
-    return lin(a.proj, o.transpose(1, 2).flatten(2))
+        return part.join(part.scores(q, k).softmax(dim=-1) @ v)
 
-
-def feed(mlp: MLP | SwiGLU, x: Tensor, gamma: float) -> Tensor:
-    def linear(part: nn.Linear, x: Tensor) -> Tensor:
-        return gamma_rule(x, part.weight, part.bias, gamma, F.linear)
-
-    x = linear(mlp.fc1, x)
-    if isinstance(mlp, SwiGLU):
+    def feed(self, part: MLP | SwiGLU, x: Tensor) -> Tensor:
+        """The MLP; a gate and its value get half of their product's relevance each."""
+        x = self.linear(part.fc1, x)
+        if isinstance(part, MLP):
+            return self.linear(part.fc2, identity_rule(x, ACTIVATIONS[part.activation]))
         gate, value = x.chunk(2, dim=-1)
-        x = share(identity_rule(gate, F.silu) * value, 0.5)
-    else:
-        x = identity_rule(x, ACTIVATIONS[mlp.activation])
-    return linear(mlp.fc2, x)
+        return self.linear(part.fc2, share(identity_rule(gate, F.silu) * value, 0.5))
+
+    def classify(self, model: ViT, x: Tensor, other: Tensor | None = None) -> Tensor:
+        head = model.classification_head
+        assert head.linear is not None
+        logits = self.linear(head.linear, x)
+        if head.dist_linear is None:
+            return logits
+        return (logits + self.linear(head.dist_linear, x if other is None else other)) / 2
+
+    def read_out(self, model: ViT, x: Tensor) -> Tensor:
+        """`ViT.read_out` by the rules: tokens [B N D] to logits [B classes]."""
+        norm, c = model.classification_head.norm, model.config
+        if c.readout == "class":
+            return self.classify(model, norm_rule(norm, x[:, 0]))
+        if c.readout == "mean" and c.head_norm == "pooled":
+            return self.classify(model, norm_rule(norm, x[:, c.prefix :].mean(dim=1)))
+        x = norm_rule(norm, x)
+        if c.readout == "mean":
+            return self.classify(model, x[:, c.prefix :].mean(dim=1))
+        if c.readout == "class_mean":
+            return self.classify(model, torch.cat([x[:, 0], x[:, c.prefix :].mean(dim=1)], dim=-1))
+        return self.classify(model, x[:, 0], x[:, 1])
+
+    def logits(self, model: ViT, pixels: Tensor) -> Tensor:
+        """What `model(pixels)` gives, with the rules' gradients: [B classes]."""
+        x = self.embed(model, pixels)
+        for block in model.blocks:
+            x = block.residual1.add(x, self.attend(block.self_attn, norm_rule(block.residual1.norm, x)))
+            x = block.residual2.add(x, self.feed(block.feed_forward, norm_rule(block.residual2.norm, x)))
+        return self.read_out(model, x)
 
 
-def logits_by_rules(model: ViT, pixels: Tensor, conv: float, gamma: float, cp=False, ag=0.0) -> Tensor:
-    e, c = model.patch_embedding, model.config
-    stride = c.patch_size
+def run(
+    model: ViT,
+    pixels: Tensor,
+    target: Target,
+    *,
+    gamma_patches: float = 0.25,
+    gamma: float = 0.05,
+    attention: str = "attnlrp",
+) -> Tensor:
+    """Relevance of each patch for y_c: the sum of x ⊙ ∂y_c/∂x by the rules over its numbers, signed [B rows cols].
 
-    def convolve(x, w, b):
-        return F.conv2d(x, w, b, stride=stride)
-
-    x = gamma_rule(pixels, e.projection.weight, e.projection.bias, conv, convolve).flatten(2).transpose(1, 2)
-    x = torch.cat([e.prefix_tokens(len(x)), x], dim=1) + e.positions_for(e.grid_of(pixels))
-    x = norm_rule(model.norm, x)
-    for block in model.blocks:
-        x = block.residual1.add(x, attend(block, norm_rule(block.residual1.norm, x), cp, ag))
-        x = block.residual2.add(x, feed(block.feed_forward, norm_rule(block.residual2.norm, x), gamma))
-    x = norm_rule(model.classification_head.norm, x)
-    l = model.classification_head.linear
-    return gamma_rule(x[:, 0], l.weight, l.bias, gamma, F.linear)
-
-
-def run(model: ViT, pixels: Tensor, target: Target, *, conv=0.25, linear=0.05, cp=False, ag=0.0) -> Tensor:
+    γ-rule in the patch embedding (`gamma_patches`) and in the linear maps outside attention (`gamma`); ε-rule inside
+    it; identity through nonlinearities and through LayerNorm, its deviation held constant. `attention` "attnlrp" lets
+    relevance flow through the softmax to queries and keys; "cp" holds the attention weights constant. What reaches
+    biases, positions and prefix tokens stays there, and the softmax hands on no fixed sum: the map does not add up to
+    y_c.
+    Source: Achtibat et al., "AttnLRP", ICML 2024, arXiv 2402.05602, section 3; its γ for ViT-B/16. "cp": Ali et al.,
+    ICML 2022, arXiv 2202.07304.
+    """
+    check_number("gamma_patches", gamma_patches, 0, 1000)
+    check_number("gamma", gamma, 0, 1000)
+    check_choice("attention", attention, ATTENTION)
     x = pixels.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(target.score(logits_by_rules(model, x, conv, linear, cp, ag)).sum(), x)
+    logits = Rules(gamma_patches, gamma, attention).logits(model, x)
+    (gradient,) = torch.autograd.grad(target.score(logits).sum(), x)
     return sum_patches((pixels * gradient).sum(dim=1), model.patch_embedding.grid_of(pixels))
+
+
+METHOD = Method(
+    name="attnlrp",
+    label="AttnLRP",
+    needs_target=True,
+    paper="Achtibat et al., ICML 2024, arXiv 2402.05602",
+    shows="How much of the chosen class's score each patch gets, for or against, when every layer hands it back.",
+    limits="It does not show what positions and biases contribute, and other rules would share the score differently.",
+    run=run,
+    gradient=True,
+    contrastive=True,
+)
