@@ -41,7 +41,7 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
         with gr.Row(elem_id="body", equal_height=False):
             left = side.build(s, first)
             visit = Visit(s, left.photo, model, left.size, run=gr.State(), active=gr.State("Explore"))
-            with gr.Column(scale=1, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):  # noqa: SIM117
+            with gr.Column(scale=1, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Explore") as tab:
                     explore.build(visit, tab, left, demo, line, first)
                 with gr.Tab("Explain") as tab:

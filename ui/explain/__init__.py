@@ -10,9 +10,9 @@ import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 from PIL import Image
 
+import ui.explain.engine as engine
 import visualize
 from ui.component import Part
-from ui.explain import engine
 from ui.explain.engine import Opened
 from ui.export import manifest
 from ui.models import checkpoint_of, known, largest_side, usual_side
@@ -166,8 +166,6 @@ def build(visit: Visit, tab: gr.Tab) -> None:
         return ExplainData(run=opened.run, photo=sent.photo, answer=answer(opened, asked))
 
     visit.follow(tab, show, [explain, held], show_progress="hidden")
-    measured = explain.measure(
-        measure, held, explain, show_progress="hidden", trigger_mode="multiple", **ONE_LANE
-    )
+    measured = explain.measure(measure, held, explain, show_progress="hidden", trigger_mode="multiple", **ONE_LANE)
     failed = "() => document.dispatchEvent(new Event('explain:failed'))"
     measured.failure(None, js=failed, api_visibility="private")

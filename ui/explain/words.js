@@ -45,13 +45,13 @@ function verdictOf(labels, scores, bar, name) {
   const good = [...scores].filter(([, s]) => better(s, bar)).sort(([, a], [, b]) => worth(b) - worth(a)).map(([n]) => labels[n]);
   const rest = [...scores].filter(([, s]) => !better(s, bar)).map(([n]) => labels[n]);
   const one = (many, a, b) => (many.length === 1 ? a : b);
-  if (!good.length) return `None of these maps finds “${name}” better than both baselines here: do not trust them on this photo.`;
-  const first = `${listed(good)} ${one(good, 'finds', 'find')} what makes this “${name}” better than both baselines.`;
+  if (!good.length) return `No map here puts the patches of “${name}” in a better order than both baselines: on this photo, trust none of them.`;
+  const first = `For “${name}”, ${listed(good)} ${one(good, 'puts', 'put')} the patches in a better order than both baselines.`;
   return rest.length ? `${first} ${listed(rest)} ${one(rest, 'does', 'do')} not.` : `${first} No map here fails that test.`;
 }
 
 function ruleOf(bar, shares, target) {
-  const test = `Better means: insertion minus deletion is above the centre blob’s (${area(bar.centre)}) and above all ` +
+  const test = `A better order: insertion minus deletion is above the centre blob’s (${area(bar.centre)}) and above all ` +
     `${bar.seeds} random maps’ (${area(bar.low)} to ${area(bar.high)}). One photo is one sample.`;
   const share = shares[target];
   return share < 0.01 ? `${test} The model gives this class only ${percent(share)} here, so the areas are small and say little.` : test;
