@@ -172,17 +172,20 @@ def test_every_card_has_its_areas_its_rank_and_its_limits_and_the_line_on_top_is
         assert deletion == pytest.approx(np.mean([float(s.deletion) for s in each]), abs=6e-4)
         assert v.rank(name) == 1 + sum(other > values[name] + 1e-6 for other in values.values())
         assert visualize.METHODS[name].limits in v.card(name).locator(".ex-limits").inner_text()
-    bar = max(values["centre"], *map(worth, randoms))
-    judged = [name for name in QUICK if not visualize.METHODS[name].baseline]
-    good = sorted((n for n in judged if values[n] > bar), key=lambda n: -values[n])
-    rest = [n for n in judged if values[n] <= bar]
-    labels = {n: visualize.METHODS[n].label for n in judged}
+    top = max(map(worth, randoms))
+    groups: dict[str, list[str]] = {"both": [], "random": [], "none": []}
+    for name in sorted((n for n in QUICK if not visualize.METHODS[n].baseline), key=lambda n: -values[n]):
+        beats = ["none", "random", "both"][int(values[name] > top) + (values[name] > max(top, values["centre"]))]
+        groups[beats].append(visualize.METHODS[name].label)
     line = v.part("verdict")
-    if good:
-        assert f"{listed([labels[n] for n in good])} put" in line
-        assert (f"{listed([labels[n] for n in rest])} do" in line) is bool(rest)
-    else:
-        assert line.startswith("No map here")
+    words = {"both": "put", "random": "beat", "none": "do"}
+    for group, names in groups.items():
+        if names:
+            verb = words[group] + ("" if len(names) > 1 else {"put": "s", "beat": "s", "do": "es"}[words[group]])
+            assert f"{listed(names)} {verb} " in line, (line, groups)
+    assert ("no map here" in line) is not bool(groups["both"])
+    assert ("but not a blob" in line) is bool(groups["random"])
+    assert ("not even" in line) is bool(groups["none"])
     assert f"all {engine.SEEDS} random maps" in v.part("rule")
 
 

@@ -41,13 +41,22 @@ function ranksOf(scores) {
   return ranks;
 }
 
+// Which maps beat both baselines, which at least the random maps, and which neither.
 function verdictOf(labels, scores, bar, name) {
-  const good = [...scores].filter(([, s]) => better(s, bar)).sort(([, a], [, b]) => worth(b) - worth(a)).map(([n]) => labels[n]);
-  const rest = [...scores].filter(([, s]) => !better(s, bar)).map(([n]) => labels[n]);
-  const one = (many, a, b) => (many.length === 1 ? a : b);
-  if (!good.length) return `No map here puts the patches of “${name}” in a better order than both baselines: on this photo, trust none of them.`;
-  const first = `For “${name}”, ${listed(good)} ${one(good, 'puts', 'put')} the patches in a better order than both baselines.`;
-  return rest.length ? `${first} ${listed(rest)} ${one(rest, 'does', 'do')} not.` : `${first} No map here fails that test.`;
+  const sorted = [...scores].sort(([, a], [, b]) => worth(b) - worth(a));
+  const those = (test) => sorted.filter(([, score]) => test(score)).map(([method]) => labels[method]);
+  const good = those((score) => better(score, bar));
+  const half = those((score) => !better(score, bar) && worth(score) > bar.high);
+  const rest = those((score) => !better(score, bar) && worth(score) <= bar.high);
+  const verb = (many, one, more) => `${listed(many)} ${many.length === 1 ? one : more}`;
+  const words = [
+    good.length
+      ? `For “${name}”, ${verb(good, 'puts', 'put')} the patches in a better order than both baselines.`
+      : `For “${name}”, no map here puts the patches in a better order than both baselines.`,
+  ];
+  if (half.length) words.push(`${verb(half, 'beats', 'beat')} the random maps, but not a blob in the middle.`);
+  if (rest.length) words.push(`${verb(rest, 'does', 'do')} not even beat the random maps.`);
+  return words.join(' ');
 }
 
 function ruleOf(bar, shares, target) {
