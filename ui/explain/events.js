@@ -62,11 +62,11 @@ async function load() {
     return undefined;
   }
   root.style.setProperty('--aspect', `${here.grid[1]} / ${here.grid[0]}`);
-  const places = { quick: [], blind: [], slow: [] };
+  const places = { quick: [], slow: [] };
   for (const method of here.methods) {
-    const parts = makeCard(method, { pick, compute });
+    const parts = makeCard(method, { pick, compute, seeds: here.seeds });
     here.cards[method.name] = parts;
-    places[method.baseline ? 'blind' : method.slow ? 'slow' : 'quick'].push(parts.card);
+    places[method.slow ? 'slow' : 'quick'].push(parts.card);
   }
   for (const [name, cards] of Object.entries(places)) find(name).replaceChildren(...cards);
   delete find('matrix').dataset.key;

@@ -161,7 +161,7 @@ function showVerdict(name, scored, labels, bar, busy, left) {
     find('verdict').textContent = verdictOf(labels, judged, bar, name);
     find('rule').textContent = ruleOf(bar, here.probabilities, state.target);
   } else {
-    find('verdict').textContent = `Measuring which of these maps finds what makes this “${name}” …`;
+    find('verdict').textContent = `Measuring how well these maps order the patches for “${name}” …`;
     find('rule').textContent = 'For each map, patches are shown and covered in its order, and the class’s probability is watched.';
   }
 }
