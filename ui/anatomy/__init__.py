@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from ui.anatomy import source
+from ui.anatomy.source import snippets
 from ui.anatomy.step import CHAPTERS
 from ui.anatomy.subject import AnatomyData, Kept, Subject, describe, reopen, with_slips
 from ui.component import Part
@@ -34,7 +34,7 @@ class Anatomy(Part):
 
     def __init__(self, value=None, **kwargs) -> None:
         super().__init__(value, **kwargs)
-        lines = {key: asdict(snippet) for key, snippet in source.snippets().items()}
+        lines = {key: asdict(snippet) for key, snippet in snippets().items()}
         fixed = f"const SNIPPETS = {json.dumps(lines)};\nconst CHAPTERS = {json.dumps(CHAPTERS)};\n"
         self.js_on_load = fixed + str(self.js_on_load)  # not as props: see Part
 

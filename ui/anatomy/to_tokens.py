@@ -28,7 +28,7 @@ def to_tokens(
             ("x ∈ {0, …, 255}^{ H × W × 3}",),
             "3.1",
             (Shape("photo", [photo[1], photo[0], 3], "rows, columns, colours"),),
-            ("resize",),
+            ("read",),
         ),
         Step(
             "crop",
@@ -160,7 +160,8 @@ def to_tokens(
                 "z_{0} = [x_{class}; x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}"
                 if c.class_token
                 else "z_{0} = [x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}",
-                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w}),  PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
+                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w})",
+                "fixed: PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
             ),
             "eq1",
             (
