@@ -96,15 +96,15 @@ function cards(view, key) {
   return beside('cards', cardOf(right, null, view.facts, votes), ...all[key].map((card) => cardOf(card, right, view.facts, votes)));
 }
 
-const waiting = () => [node('p', 'Running the model wrongly on purpose …', { class: 'an-wait' })];
+const waiting = (view) => [node('p', view.failed ? 'This could not be computed. Another photo may work.' : 'Running the model wrongly on purpose …', { class: 'an-wait' })];
 
-DRAW.scramble = (view) => (!view.slips ? waiting() : [
+DRAW.scramble = (view) => (!view.slips ? waiting(view) : [
   beside('even', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'What was meant' }), captioned(bytesPicture(view.wrong.scrambled), 'What the model is shown')),
   cards(view, 'scramble'),
 ]);
 
 DRAW.batch = (view) => {
-  if (!view.slips) return waiting();
+  if (!view.slips) return waiting(view);
   const { wrong, right } = view.slips.neighbour_effect;
   const check = node('div', undefined, { class: 'an-check' });
   const logits = view.slips.turned !== undefined;
@@ -114,7 +114,7 @@ DRAW.batch = (view) => {
   return [beside('five', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'Your photo' }), ...images), check, cards(view, 'batch')];
 };
 
-DRAW.nonorm = (view) => (!view.slips ? waiting() : [
+DRAW.nonorm = (view) => (!view.slips ? waiting(view) : [
   captioned(
     lineChart([{ name: 'as it should be', values: view.slips.norms.right, kind: 'c0' }, { name: 'norm thrown away', values: view.slips.norms.norm, kind: 'c1' }],
       { label: 'Mean length of the tokens by layer', log: true, height: 150 }),
@@ -123,7 +123,7 @@ DRAW.nonorm = (view) => (!view.slips ? waiting() : [
 ]);
 
 DRAW.each = (view) => {
-  if (!view.slips) return waiting();
+  if (!view.slips) return waiting(view);
   const { agree, different, right } = view.slips;
   const { votes } = right;
   if (!view.wrong.every) return [note(view.facts.classes ? 'This head reads two things at once: single tokens have no logits.' : 'This model has no head.')];
@@ -143,7 +143,7 @@ DRAW.each = (view) => {
   ];
 };
 
-DRAW.squash = (view) => (!view.slips ? waiting() : [
+DRAW.squash = (view) => (!view.slips ? waiting(view) : [
   beside('even', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'Resized and cropped' }), captioned(bytesPicture(view.wrong.squashed), 'Squashed')),
   cards(view, 'squash'),
 ]);

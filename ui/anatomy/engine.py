@@ -31,8 +31,10 @@ class Choice:
 
     @classmethod
     def within(cls, wanted: dict, config, grid: tuple[int, int]) -> "Choice":
-        """The nearest choice that this model and grid have; what is not a number falls back: last layer, first head,
-        the patch in the middle."""
+        """The nearest choice that this model and grid have to `wanted` (layer, head, query).
+
+        What is missing or not a number from 0 falls back: to the last layer, the first head, the patch in the middle.
+        """
 
         def number(name: str, count: int, otherwise: int) -> int:
             value = wanted.get(name)

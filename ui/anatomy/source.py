@@ -49,7 +49,7 @@ def snippets() -> dict[str, Snippet]:
     init = embed.__init__
     s = Snippet.of
     return {
-        "read": s(images.to_rgb),
+        "read": s(images._eight_bit_rgb),
         "resize": s(p.__call__, "image = to_rgb", "return Prepared"),
         "normalise": s(p.normalise),
         "patchify": s(m.patchify),
