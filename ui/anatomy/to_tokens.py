@@ -15,6 +15,7 @@ def to_tokens(
     tokens = N + c.prefix
     cut = [1, C, rows, P, cols, P]
     fixed = c.positions != "learned"
+    rule = "sincos_1d" if c.positions == "sincos_1d" else "sincos_2d"
     return [
         Step(
             "photo",
@@ -168,7 +169,7 @@ def to_tokens(
                 Shape("positions", s["positions"], "tokens, numbers", "[197, 768]"),
                 Shape("tokens", s["embedded"], "batch, tokens, numbers", "[1, 197, 768]"),
             ),
-            ("embed", "positions", "sincos_1d" if c.positions == "sincos_1d" else "sincos_2d") + (("pre_norm",) if c.norm_before_blocks else ()),
+            ("embed", "positions", rule) + (("pre_norm",) if c.norm_before_blocks else ()),
         ),
     ]
 
