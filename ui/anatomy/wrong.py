@@ -14,7 +14,7 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
     if one_by_one:
         many = (
             f"The text's head is applied to all tokens, so it returns {tokens} answers of {c.classes} numbers each, "
-            "where one was wanted. They do not agree."
+            "where one was wanted. Nothing makes them agree."
         )
     elif c.classes:
         many = (
