@@ -8,6 +8,8 @@ let loading = 0; // counts loads, so that a late answer is dropped
 let key = ''; // the step in sight
 let waiting_for = null; // a choice made elsewhere while this part was out of sight
 let asked = ''; // the run whose slips were asked for
+let failed = ''; // the run whose slips could not be had
+let built = ''; // the run that the lists to choose from are about
 
 const steps = () => (view ? view.value.steps : []);
 const now = () => Math.max(0, steps().findIndex((step) => step.key === key));
@@ -45,9 +47,11 @@ async function load() {
     };
     window.anatomyChoice = at;
     if (!steps().some((step) => step.key === key)) key = steps()[0].key;
-    build();
+    if (built !== value.run) build();
+    built = value.run;
     veil('', 'ready');
     show();
+    catchUp();
   } catch (error) {
     if (mine !== loading) return;
     view = null;
@@ -107,6 +111,7 @@ function show() {
   root.querySelectorAll('.an-name').forEach((label, i) => label.classList.toggle('now', i === step.chapter));
   for (const button of root.querySelectorAll('[data-go]')) button.disabled = !steps()[here + +button.dataset.go];
   find('body').dataset.step = step.key;
+  view.failed = failed === view.value.run;
   find('figure').replaceChildren(...DRAW[step.key](view).filter(Boolean));
   root.dataset.step = step.key;
   if (step.chapter === 4 && !view.slips) {
@@ -151,15 +156,21 @@ onChoice('anatomy', ({ layer, head, query }) => {
   const change = { layer };
   if (typeof head === 'number') change.head = head;
   if (query >= 0 && query !== home) change.query = query;
-  if (inSight()) choose(change, false);
-  else waiting_for = change;
+  waiting_for = { ...waiting_for, ...change };
+  window.anatomyChoice = { ...window.anatomyChoice, ...change };
+  catchUp();
 });
 
-new IntersectionObserver(() => {
+// A choice that was made elsewhere is followed as soon as this part is in sight.
+function catchUp() {
   if (!view || !inSight()) return;
   const change = waiting_for;
   waiting_for = null;
   if (change) choose(change, false);
+}
+new IntersectionObserver(() => {
+  catchUp();
+  if (view && inSight() && !root.dataset.complete) show(); // the slips may be wanted by now
 }).observe(root);
 
 root.addEventListener('click', (event) => {
@@ -188,7 +199,12 @@ function keys(event) {
 document.addEventListener('keydown', keys);
 
 // A failed call leaves what is shown; light and dark repaint it.
-element.addEventListener('anatomy:last', () => { if (view && !root.dataset.complete) { asked = ''; window.anatomyChoice = view.at; show(); } });
+element.addEventListener('anatomy:last', () => {
+  if (!view || root.dataset.complete) return;
+  window.anatomyChoice = view.at;
+  if (steps()[now()].chapter === 4 && !view.slips) failed = view.value.run;
+  show();
+});
 new MutationObserver(() => { if (view && inSight()) show(); }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', load);
 load();

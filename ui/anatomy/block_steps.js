@@ -62,8 +62,10 @@ DRAW.mix = (view) => {
   const scale = scaleOf(choice.best_v.data);
   const best = [...choice.best.data];
   const lines = best.map((token, i) => {
-    const name = token < facts.prefix.length ? facts.prefix[token] : placeOf(facts, token).replace('row ', 'r').replace(', column ', ' c');
-    return strip(`${percent(choice.weights.data[token])} × ${name}`, rowOf(choice.best_v, i), { scale, count: 0, right: '' });
+    const front = token < facts.prefix.length;
+    return strip(` × ${percent(choice.weights.data[token])}${front ? ` ${facts.prefix[token]}` : ''}`, rowOf(choice.best_v, i), {
+      scale, count: 0, right: '', before: front ? node('span', '', { class: 'an-nopatch' }) : patchPicture(view, token - facts.prefix.length, 22),
+    });
   });
   return [
     captioned(stack(...lines), `Values of the ${best.length} largest shares`, `${inHead(view)}; ${d} numbers each`),

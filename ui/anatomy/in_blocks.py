@@ -223,6 +223,6 @@ def ending(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
             ("p_{c} = e^{logit_{c}} / Σ_{m} e^{logit_{m}}",),
             "eq4",
             (Shape("shares", s["logits"], "batch, classes"),),
-            ("layer_logits",),
+            ("answer",),
         ),
     ]

@@ -15,6 +15,7 @@ def to_tokens(
     tokens = N + c.prefix
     cut = [1, C, rows, P, cols, P]
     fixed = c.positions != "learned"
+    rule = "sincos_1d" if c.positions == "sincos_1d" else "sincos_2d"
     return [
         Step(
             "photo",
@@ -28,7 +29,7 @@ def to_tokens(
             ("x ∈ {0, …, 255}^{ H × W × 3}",),
             "3.1",
             (Shape("photo", [photo[1], photo[0], 3], "rows, columns, colours"),),
-            ("resize",),
+            ("read",),
         ),
         Step(
             "crop",
@@ -160,14 +161,15 @@ def to_tokens(
                 "z_{0} = [x_{class}; x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}"
                 if c.class_token
                 else "z_{0} = [x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}",
-                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w}),  PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
+                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w})",
+                "fixed: PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
             ),
             "eq1",
             (
                 Shape("positions", s["positions"], "tokens, numbers", "[197, 768]"),
                 Shape("tokens", s["embedded"], "batch, tokens, numbers", "[1, 197, 768]"),
             ),
-            ("embed", "positions", "sincos_2d") + (("pre_norm",) if c.norm_before_blocks else ()),
+            ("embed", "positions", rule) + (("pre_norm",) if c.norm_before_blocks else ()),
         ),
     ]
 
