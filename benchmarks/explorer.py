@@ -7,8 +7,9 @@ full speed and once as over a slow line (20 Mbit/s, 80 ms; the browser's own emu
 
 - upload to first paint: from choosing a file, through the model, to the frame that shows the last layer; the server's
   own share of it stands beside; "all layers" is when every layer has arrived.
-- pointer to frame: from the pointer's event to the end of the animation frame that has drawn it; median and 95th
-  percentile over a walk across the patches. "Script" is the part that our drawing takes. The aim is under 8 ms.
+- pointer to frame: from the page's hearing of the pointer to the end of the animation frame that has drawn it; median
+  and 95th percentile over a walk across the patches. "Script" is the part that our drawing takes. The aim is under
+  8 ms. (The screen's own beat, which decides when a page hears of the pointer, is not in it.)
 - bytes of one photo's attention (layers × heads × tokens², from a real photo): linear or square-root steps, with and
   without gzip, one file per layer, and base64 text in one JSON value for comparison.
 """
@@ -57,7 +58,7 @@ PROBE = """() => {
     window.probe.pointer.push(end - moved);
     moved = 0;
   });
-  document.addEventListener('pointermove', (event) => { moved = event.timeStamp; }, true);
+  document.addEventListener('pointermove', () => { moved = performance.now(); }, true);
 }"""
 FIRST_PAINT = """old => new Promise((done) => {
   const look = () => {
@@ -134,7 +135,7 @@ def pointer(page, moves: int, before: str = "") -> dict[str, NDArray]:
     rng = np.random.default_rng(0)
     for x, y in rng.uniform(0.02, 0.98, (moves, 2)):
         page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        page.evaluate("() => new Promise(requestAnimationFrame)")
+        page.wait_for_timeout(float(rng.uniform(20, 40)))
     return {name: np.array(times) for name, times in page.evaluate("() => window.probe").items()}
 
 
