@@ -80,11 +80,14 @@ function tokenWords(data, layer) {
 
 function showTimeline(find, data, view, go) {
   const plot = find('timeline-plot');
-  const token = view.timeline === 'token' || !data.classes.length;
+  const [answers, course] = [data.classes.length > 0, data.cosine.length > 0];
+  find('timeline').hidden = !answers && !course;
+  if (!answers && !course) return;
+  const token = course && (view.timeline === 'token' || !answers);
   const key = `${data.run} ${view.layer} ${token}`;
   if (plot.dataset.key === key) return; // it does not change while the pointer moves
   plot.dataset.key = key;
-  find('timeline-choice').hidden = !data.classes.length;
+  find('timeline-choice').hidden = !answers || !course;
   const depth = data.layers.length;
   const axis = timelineAxis(depth);
   plot.replaceChildren();

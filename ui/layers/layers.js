@@ -107,9 +107,7 @@ for (const role of ['distance', 'entropy']) {
     if (event.target.dataset.at) openInExplorer(...event.target.dataset.at.split('.').map(Number));
   });
 }
-onChoice('layers', ({ layer, head }) => {
-  for (const { layer: l, head: h, card } of cards) card.setAttribute('aria-pressed', String(l === layer && h === head));
-});
+onChoice('layers', markCard);
 listenToPatches();
 new ResizeObserver(() => { if (data && view.panel !== 'heads') showPanel(); }).observe(root);
 watch('value', load);
