@@ -13,9 +13,22 @@ OPEN = "sel => { const e = document.querySelector(sel + ' [data-complete]'); ret
 
 
 def go(v: Visit, name: str, part: str) -> None:
-    """Choose a tab and wait until its part is drawn."""
-    v.page.get_by_role("tab", name=name, exact=True).click()
+    """Choose a tab, on a phone from the menu of those that do not fit, and wait until its part is drawn."""
+    tab = v.page.get_by_role("tab", name=name, exact=True)
+    if not tab.count():
+        v.page.locator("#tabs .overflow-menu > button").click()
+        tab = v.page.locator("#tabs .overflow-dropdown button", has_text=name)
+    tab.click()
     v.page.wait_for_function(OPEN, arg=part, timeout=60_000)
+
+
+def point(v: Visit, row: int, col: int) -> None:
+    """Move the pointer onto a patch of the picture of what patches say; rows and columns count from 1."""
+    canvas = v.page.locator("#layers [data-role=patch-picture]")
+    box = canvas.bounding_box()
+    assert box
+    canvas.hover(position={"x": box["width"] * (col - 0.5) / 16, "y": box["height"] * (row - 0.5) / 16})
+    v.settle()
 
 
 def cards(v: Visit) -> list[str]:
@@ -102,9 +115,9 @@ def test_cards_are_sorted_and_filtered(visit, numbers):
     assert len(cards(v)) == 72
     first = v.page.locator("#layers .ly-card .ly-value").first.inner_text()
     assert first == f"distance {far[best].item():.0f} px"
-    v.page.locator("#layers [data-pick=layer]").select_option(value="2")
+    v.page.locator("#layers [data-pick=layer]").select_option(label="3")
     assert sorted(cards(v)) == [f"2.{head}" for head in range(6)]
-    v.page.locator("#layers [data-pick=layer]").select_option(value="all")
+    v.page.locator("#layers [data-pick=layer]").select_option(label="all")
     v.page.locator("#layers [data-chip=local]").click()
     tags = np.array([layer[0] for layer in visualize.head_tags(statistics)])
     assert len(cards(v)) == (tags == "local").sum() > 0
@@ -126,11 +139,11 @@ def test_a_patch_says_its_own_class_and_any_class_has_a_map(visit, opening):
     v = visit()
     go(v, "Layers and heads", "#layers")
     v.page.locator("#layers [data-panel=patches]").click()
-    v.hover(3, 5, "patch-picture")
+    point(v, 3, 5)
     own = int(said[-1, 2 * 16 + 4].argmax())
     assert f"row 3, column 5 says “{pretrained.labels[own]}”" in v.text("patch-sentence")
     v.page.locator("#layers [data-depth='2']").click()
-    v.hover(9, 2, "patch-picture")
+    point(v, 9, 2)
     own = int(said[2, 8 * 16 + 1].argmax())
     assert f"At layer 3 the patch in row 9, column 2 says “{pretrained.labels[own]}”" in v.text("patch-sentence")
     assert "probe" in v.text("patch-sentence")
