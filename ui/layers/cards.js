@@ -102,7 +102,7 @@ function cardOf(layer, head) {
 
 function buildCards() {
   const depth = data.tags.length;
-  cards = [];
+  cards.length = 0;
   for (let l = 0; l < depth; l++) for (let h = 0; h < data.tags[l].length; h++) cards.push({ layer: l, head: h, card: cardOf(l, h) });
   const options = (name, entries, kept) => {
     const select = root.querySelector(`[data-pick="${name}"]`);

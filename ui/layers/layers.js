@@ -6,7 +6,7 @@ const find = (role) => root.querySelector(`[data-role="${role}"]`);
 let data = null; // what the server sent
 let detail = null; // its numbers per patch
 let photo = null;
-let cards = []; // { layer, head, card }, in reading order
+const cards = []; // { layer, head, card }, in reading order
 let run = 0;
 const view = {
   panel: 'heads', every: false, tag: 'all', layer: 'all', sort: 'layer', pointed: null,
