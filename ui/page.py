@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import gradio as gr
 
-from ui import endpoints, explain, explore, models, side
+from ui import anatomy, endpoints, explain, explore, layers, models, side
+from ui import model as model_tab
 from ui.engine import MODELS, best_device
 from ui.photo import PhotoInput
 from ui.settings import Settings
@@ -46,6 +47,12 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
                     explore.build(visit, tab, left, demo, line, first)
                 with gr.Tab("Explain") as tab:
                     explain.build(visit, tab)
+                with gr.Tab("Layers and heads") as tab:
+                    layers.build(visit, tab)
+                with gr.Tab("Model") as tab:
+                    model_tab.build(visit, tab)
+                with gr.Tab("Anatomy") as tab:
+                    anatomy.build(visit, tab)
         _endpoints(s)
     return demo.queue(max_size=s.queue)
 

@@ -35,8 +35,7 @@ def patchify(pixels: Tensor, patch_size: int) -> Tensor:
 class PatchEmbedding(nn.Module):
     """Photo to tokens: project each patch, put the prefix tokens in front, add positions (section 3.1, equation 1).
 
-    Input [B C H W], H and W multiples of the patch; output [B prefix+patches D]. Positions are resized when the
-    grid is not the one that they were learned at.
+    Input [B C H W], H and W multiples of the patch; output [B prefix+patches D]. Another grid's positions are resized.
     """
 
     def __init__(
@@ -105,8 +104,7 @@ class PatchEmbedding(nn.Module):
             own, patches = both[: self.positioned], both[self.positioned :]
         else:
             own, patches = like.new_zeros(0, self.emb_size), sincos_2d(grid, self.emb_size).to(like)
-        bare = like.new_zeros(self.prefix - len(own), self.emb_size)
-        return torch.cat([own, bare, patches])
+        return torch.cat([own, like.new_zeros(self.prefix - len(own), self.emb_size), patches])
 
     def forward(self, pixels: Tensor) -> Tensor:
         grid = self.grid_of(pixels)
@@ -133,9 +131,9 @@ class MultiHeadSelfAttention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B h N d]
         return q, k, v
 
-    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+    def scores(self, q: Tensor, k: Tensor, out: Tensor | None = None) -> Tensor:
         """Scaled dot products before the softmax: [B h query key]."""
-        return (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+        return torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-2, -1), out=out)
 
     def join(self, x: Tensor) -> Tensor:
         """Put the heads' results [B h N d] side by side and project them: [B N D]."""
@@ -148,7 +146,7 @@ class MultiHeadSelfAttention(nn.Module):
     def trace(self, x: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same result, and the attention [B h query key] (rows sum to 1) behind it; written to `out` if given."""
         q, k, v = self.queries_keys_values(x)
-        attention = torch.softmax(self.scores(q, k), dim=-1, out=out)
+        attention = torch.softmax(self.scores(q, k, out), dim=-1, out=out)  # in its place, if it has one
         return self.join(attention @ v), attention
 
 
@@ -174,8 +172,11 @@ class MLP(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
         self.activation: Activation = activation
 
+    def hidden(self, x: Tensor) -> Tensor:
+        return ACTIVATIONS[self.activation](self.fc1(x))  # [B N hidden]
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(ACTIVATIONS[self.activation](self.fc1(x)))
+        return self.fc2(self.hidden(x))
 
 
 class SwiGLU(nn.Module):
@@ -186,9 +187,12 @@ class SwiGLU(nn.Module):
         self.fc1 = nn.Linear(width, 2 * hidden)  # gate, then value
         self.fc2 = nn.Linear(hidden, width)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def hidden(self, x: Tensor) -> Tensor:
         gate, value = self.fc1(x).chunk(2, dim=-1)
-        return self.fc2(F.silu(gate) * value)
+        return F.silu(gate) * value  # [B N hidden]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc2(self.hidden(x))
 
 
 class ResidualConnection(nn.Module):
