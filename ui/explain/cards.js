@@ -89,7 +89,7 @@ function drawMatrix(table, names, labels, numbers) {
     row.append(title);
     names.forEach((other, j) => {
       const r = numbers[i][j];
-      const cell = node('td', r === null ? '–' : r.toFixed(2).replace('-', '−').replace('0.', '.'), { title: `${labels[name]} and ${labels[other]}` });
+      const cell = node('td', r === null ? '–' : rho(r).replace('0.', '.'), { title: `${labels[name]} and ${labels[other]}` });
       cell.style.setProperty('--r', r === null ? 0 : Math.abs(r));
       cell.className = i === j ? 'self' : r < 0 ? 'against' : 'with';
       row.append(cell);

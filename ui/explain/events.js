@@ -21,6 +21,9 @@ function aim(target, rival) {
   state.total = 0;
   state.at = 0;
   state.asked = [];
+  for (const known of [maps, scores, checks, agreements]) {
+    for (const [key, found] of known) if (!found || found.again) known.delete(key);
+  }
   delete root.dataset.complete;
   classChooser.set(target);
   rivalChooser.set(rival);
@@ -199,7 +202,7 @@ listen('explorer:begin', () => begin('Looking at the photo …', 'busy'));
 listen('explorer:last', () => { if (!here) load(); });
 listen('explain:failed', () => {
   if (!pending) return;
-  keep(pending, { error: 'The server could not compute this. Try again later.' });
+  keep(pending, { error: 'The server could not compute this. Choose the class again for another try.', again: true });
   pending = null;
   pump();
 });

@@ -6,8 +6,12 @@ const worth = (score) => score.insertion - score.deletion;
 // Three decimals; small areas keep two digits that mean something.
 function area(x) {
   if (Math.abs(x) >= 0.0095 || x === 0) return x.toFixed(3).replace('-', '−');
+  if (Math.abs(x) < 1e-5) return '0.000';
   return Number(x.toPrecision(2)).toString().replace('-', '−');
 }
+
+// A rank correlation; −0.00 is 0.00.
+const rho = (r) => (Math.abs(r) < 0.005 ? 0 : r).toFixed(2).replace('-', '−');
 
 function listed(names) {
   if (names.length < 2) return names.join('');
@@ -66,7 +70,7 @@ function ruleOf(bar, shares, target) {
   return share < 0.01 ? `${test} The model gives this class only ${percent(share)} here, so the areas are small and say little.` : test;
 }
 
-// Average ranks are not needed here: only which pair agrees most and least.
+// Which two of these maps are most alike, and which least.
 function agreementWords(names, labels, numbers) {
   let most = null;
   let least = null;
@@ -79,13 +83,13 @@ function agreementWords(names, labels, numbers) {
     }
   }
   if (!most || most === least) return '';
-  const pair = ({ r, i, j }) => `${labels[names[j]]} and ${labels[names[i]]} (${r.toFixed(2).replace('-', '−')})`;
+  const pair = ({ r, i, j }) => `${labels[names[j]]} and ${labels[names[i]]} (${rho(r)})`;
   return `Most alike: ${pair(most)}. Least alike: ${pair(least)}.`;
 }
 
 // What the two checks say: rank correlations, 1 for the same order of patches.
 function checkWords(what, r, label) {
-  const value = r.toFixed(2).replace('-', '−');
+  const value = rho(r);
   if (what === 'stability') {
     const calm = r >= 0.8 ? 'It hardly changes' : r >= 0.5 ? 'It changes somewhat' : 'It changes a lot';
     return `${calm} when the photo is mirrored or shifted a little: rank correlation ${value}.`;
