@@ -127,8 +127,8 @@ def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # 
     a.change(lambda: a.page.locator("#anatomy .an-pick").click(position=at))
     assert a.page.locator("#anatomy [data-an=token]").evaluate("s => s.selectedOptions[0].text") == "row 5, column 3"
     a.go("scores")
-    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option("3"))
-    a.change(lambda: a.page.locator("#anatomy [data-an=head]").select_option("2"))
+    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option(index=3))
+    a.change(lambda: a.page.locator("#anatomy [data-an=head]").select_option(index=2))
     assert json.loads(a.page.evaluate("() => JSON.stringify(window.explorerChoice)")) == {
         "layer": 3,
         "head": 2,
@@ -171,7 +171,7 @@ def test_another_photo_while_the_tab_is_in_sight(visit):  # noqa: F811
 def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):  # noqa: F811
     a = Anatomy(visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True))
     for key in a.keys:
-        a.page.locator("#anatomy [data-an=jump]").select_option(key)
+        a.page.locator("#anatomy [data-an=jump]").select_option(value=key)
         a.wait(key)
         assert a.page.evaluate("() => document.documentElement.scrollWidth") <= 390, key
         over = """() => [...document.querySelectorAll('#anatomy .an-figure > *, #anatomy .an-words > *')]
