@@ -112,6 +112,7 @@ function show() {
   for (const button of root.querySelectorAll('[data-go]')) button.disabled = !steps()[here + +button.dataset.go];
   find('body').dataset.step = step.key;
   view.failed = failed === view.value.run;
+  delete root.dataset.busy;
   find('figure').replaceChildren(...DRAW[step.key](view).filter(Boolean));
   root.dataset.step = step.key;
   if (step.chapter === 4 && !view.slips) {
@@ -148,6 +149,7 @@ function choose(change, mine = true) {
   window.anatomyChoice = wanted;
   if (mine) publishChoice('anatomy', wanted);
   delete root.dataset.complete;
+  root.dataset.busy = 'yes';
   trigger('choose');
 }
 

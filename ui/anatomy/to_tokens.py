@@ -148,11 +148,11 @@ def to_tokens(
                     else "Here they were learned."
                 ),
                 "The maps show how alike the rows of two places are, as the cosine of their angle: the chosen place "
-                "against all others. Beside the model's own, fixed sine-cosine positions in rows and columns; the "
-                "text describes those and then, like the paper, learns them."
+                "against all others. Beside the model's own, fixed sine-cosine positions, half of whose numbers (w) "
+                "tell the row and half the column; the text describes those and then, like the paper, learns them."
                 + (
                     ""
-                    if learned_at
+                    if learned_at or fixed
                     else " This photo's grid is not the one they were learned at, so they were resized."
                 )
                 + (" This model then normalises the sum, before the first block." if c.norm_before_blocks else ""),
