@@ -30,6 +30,7 @@ except RuntimeError:
         _torchvision_ops.define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["browsing"]  # the fixtures of the browser tests
 
 
 def _folder(variable: str, beside: str) -> Path | None:

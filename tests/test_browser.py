@@ -1,112 +1,14 @@
 """The page as a visitor uses it, in real Chromium."""
 
-import io
-import json
-import re
-from itertools import pairwise
-
 import numpy as np
 import pytest
-import torch
+from browsing import BROWSER, PHOTOS, Visit
 from conftest import start_app
-from PIL import Image
 from safetensors.torch import save_file
 
 import vit
-from ui.side import example_photos
-from vit.images import open_image
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-]
-PHOTOS = [entry["file"] for entry in example_photos()]
-NEW_RUN = """old => {
-  const root = document.querySelector('#explorer [data-complete]');
-  return root && root.dataset.complete !== old;
-}"""
-
-
-class Visit:
-    """One visitor's page, with the shortcuts that the tests need."""
-
-    def __init__(self, browser, url: str, **options) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
-        self.page = self.context.new_page()
-        self.errors: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(url)
-        self.wait("")
-
-    def wait(self, old: str) -> str:
-        self.page.wait_for_function(NEW_RUN, arg=old, timeout=60_000)
-        return self.run
-
-    @property
-    def run(self) -> str:
-        return self.page.locator("#explorer .ax").get_attribute("data-complete") or ""
-
-    def text(self, role: str) -> str:
-        return self.page.locator(f"[data-role={role}]").inner_text()
-
-    def answers(self) -> list[str]:
-        return self.page.locator("[data-role=answers] span").all_inner_texts()
-
-    def upload(self, path: str) -> str:
-        old = self.run
-        self.put(path)
-        return self.wait(old)
-
-    def put(self, path: str) -> None:
-        """Replace the photo as a visitor does: take the old one away, then choose a file."""
-        if not self.page.locator("#photo input[type=file]").count():
-            self.page.locator("#photo button").first.click()
-        self.page.locator("#photo input[type=file]").set_input_files(path)
-
-    def layer(self, number: int) -> None:
-        slide = "(s, n) => { s.value = n; s.dispatchEvent(new Event('input', { bubbles: true })); }"
-        self.page.locator("[data-role=layer]").evaluate(slide, number)
-        self.settle()
-
-    def hover(self, row: int, col: int) -> None:
-        box = self.page.locator("[data-role=picture]").bounding_box()
-        assert box
-        self.page.mouse.move(box["x"] + box["width"] * (col - 0.5) / 16, box["y"] + box["height"] * (row - 0.5) / 16)
-        self.settle()
-
-    def settle(self) -> None:
-        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-    def pixels(self) -> np.ndarray:
-        data = self.page.evaluate("() => document.querySelector('[data-role=picture]').toDataURL()")
-        raw = self.page.evaluate("async url => [...new Uint8Array(await (await fetch(url)).arrayBuffer())]", data)
-        return np.asarray(Image.open(io.BytesIO(bytes(raw))).convert("RGB"), dtype=float)
-
-
-@pytest.fixture
-def visit(chromium, page_url):
-    visits = []
-
-    def open_page(**options) -> Visit:
-        visits.append(Visit(chromium, page_url, **options))
-        return visits[-1]
-
-    yield open_page
-    for each in visits:
-        each.context.close()
-        assert each.errors == []
-
-
-@pytest.fixture(scope="module")
-def opening():
-    """What the model really computes for the photo that the page opens with."""
-    pretrained = vit.load(vit.available()[0])
-    with torch.no_grad():
-        output = pretrained.model.trace(pretrained.preprocess(open_image(PHOTOS[0])).pixels)
-        shares = pretrained.model.layer_logits(output).softmax(-1)[:, 0]
-    return pretrained, output, shares
+pytestmark = BROWSER
 
 
 def test_the_page_opens_with_an_example_already_explained(visit, opening):
@@ -139,93 +41,6 @@ def test_everything_fits_a_laptop_without_scrolling(visit):
         assert box
         assert box["y"] + box["height"] <= 720, what
         assert box["x"] + box["width"] <= 1280, what
-
-
-def test_predictions_follow_the_layer_and_are_marked_as_a_probe(visit, opening):
-    pretrained, _, shares = opening
-    v = visit()
-    final = v.answers()
-    v.layer(5)
-    assert v.answers() == [pretrained.labels[i] for i in shares[4].argsort(descending=True)[:5]]
-    assert "layer 5 had to answer" in v.text("answer-title")
-    assert "probe" in v.text("answer-note").lower()
-    v.layer(12)
-    assert v.answers() == final
-    assert v.text("answer-title") == "Prediction"
-
-
-def test_hover_scrub_heads_and_modes_ask_the_server_nothing(visit):
-    v = visit()
-    before = v.pixels()
-    asked = len(v.requests)
-    pictures = []
-    v.hover(4, 4)
-    pictures.append(v.pixels())
-    v.layer(3)
-    pictures.append(v.pixels())
-    v.page.locator('[data-head="2"]').click()
-    v.settle()
-    v.hover(9, 12)
-    pictures.append(v.pixels())
-    v.page.locator("[data-value=rollout]").click()
-    v.page.locator('[data-value="to"]').click()
-    v.hover(9, 12)
-    pictures.append(v.pixels())
-    sent = [url for url in v.requests[asked:] if not url.startswith("data:") and "heartbeat" not in url]
-    assert sent == []
-    for old, new in pairwise([before, *pictures]):
-        assert np.abs(old - new).mean() > 0.5
-
-
-def test_the_weight_in_words_is_the_models(visit, opening):
-    _, output, _ = opening
-    v = visit()
-    v.hover(6, 11)
-    row = output.attentions[-1][0].mean(0)[1 + 5 * 16 + 10]
-    strongest = int(row[1:].argmax())
-    said = v.text("sentence")
-    where = "itself" if strongest == 90 else f"row {strongest // 16 + 1}, column {strongest % 16 + 1}"
-    assert where in said
-    percent = float(re.search(r": ([\d.]+)%", said).group(1))  # type: ignore[union-attr]
-    assert percent == pytest.approx(100 * float(row[1:].max()), abs=0.051)  # one decimal is shown
-    assert f"{100 * float(row[0]):.2f}"[:3] in said or f"{100 * float(row[0]):.1f}" in said
-
-
-def test_a_click_pins_a_patch_and_the_class_token_is_one_click_back(visit):
-    v = visit()
-    home = v.pixels()
-    back = v.page.locator("[data-act=home]")
-    assert not back.is_visible()
-    v.hover(8, 8)
-    v.page.mouse.down()
-    v.page.mouse.up()
-    v.page.mouse.move(5, 400)
-    v.settle()
-    assert v.text("sentence").startswith("The patch in row 8, column 8")
-    back.click()
-    v.page.mouse.move(5, 400)
-    v.settle()
-    assert v.text("sentence").startswith("The class token")
-    assert np.abs(v.pixels() - home).max() == 0
-
-
-def test_keys_move_through_layers_and_heads(visit):
-    v = visit()
-    v.page.locator("[data-role=picture]").focus()
-    v.page.keyboard.press("ArrowLeft")
-    v.settle()
-    assert v.text("layer-name") == "11 of 12"
-    v.page.keyboard.press("ArrowDown")
-    v.settle()
-    assert v.page.locator('[data-head="max"]').get_attribute("aria-pressed") == "true"
-
-
-def test_play_runs_through_the_layers_and_stops_at_the_last(visit):
-    v = visit()
-    v.page.locator("[data-act=play]").click()
-    v.page.wait_for_function("() => document.querySelector('[data-role=layer]').value < 6")
-    v.page.wait_for_function("() => document.querySelector('[data-role=layer]').value == 12", timeout=15_000)
-    assert v.page.locator("[data-act=play]").get_attribute("aria-pressed") == "false"
 
 
 def test_another_photo_replaces_everything(visit):
@@ -287,41 +102,6 @@ def test_a_visitors_photo_stays_in_their_own_page(visit):
     two = visit()
     assert two.answers() != one.answers()
     assert one.run != two.run
-
-
-def test_downloads_are_the_picture_and_all_numbers(visit, opening):
-    _, output, _ = opening
-    v = visit()
-    v.page.locator(".ax-more summary").click()
-    with v.page.expect_download() as got:
-        v.page.locator("[data-act=png]").click()
-    with Image.open(got.value.path()) as picture:
-        assert picture.size[0] == 896
-    with v.page.expect_download(timeout=60_000) as got:
-        v.page.locator("[data-act=npz]").click()
-    with np.load(got.value.path()) as numbers:
-        exact = output.attentions[6][0].numpy()
-        np.testing.assert_allclose(numbers["attention_layer_07"], exact, rtol=1e-3, atol=1e-6)
-        assert json.loads(str(numbers["manifest"]))["model"] == vit.available()[0]
-
-
-def test_view_options_change_the_picture(visit):
-    v = visit()
-    v.page.locator(".ax-more summary").click()
-    seen = [v.pixels()]
-    for name, value in (("colormap", "viridis"), ("scale", "log"), ("range", "layer")):
-        v.page.locator(f"[data-pick={name}]").select_option(value)
-        v.settle()
-        seen.append(v.pixels())
-    v.page.locator("[data-pick=lines]").check()
-    v.settle()
-    seen.append(v.pixels())
-    v.page.locator("[data-pick=opacity]").fill("0")
-    v.settle()
-    seen.append(v.pixels())
-    for old, new in pairwise(seen):
-        assert np.abs(old - new).mean() > 0.2
-    assert "logarithmic" in v.text("scale-name")
 
 
 def test_light_and_dark_are_one_click_and_remembered(visit):

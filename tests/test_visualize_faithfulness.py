@@ -163,6 +163,26 @@ def test_perturbation_watches_the_top_class():
     assert probability.positive_curve[0, 0].item() == pytest.approx(sigmoid(WEIGHT))
 
 
+def test_one_perturbation_run_holds_every_score(monkeypatch):
+    model, pixels, sizes = tiny(), images(), []
+    heatmap = explain(model, pixels, "attention")
+    alone = {s: perturbation(model, pixels, heatmap, 1, score=s, **HALF) for s in ("top1", "probability", "logit")}
+    forward = ViT.forward
+    monkeypatch.setattr(ViT, "forward", lambda self, x: sizes.append(len(x)) or forward(self, x))
+    run = perturbation(model, pixels, heatmap, 1, **HALF)
+    assert sum(sizes) == 2 + 2 * 2 * 9  # the photos, then nine shares of two orders
+    for score, expected in alone.items():
+        seen = run.watching(score)
+        assert torch.equal(seen.positive_curve, expected.positive_curve)
+        assert torch.equal(seen.negative, expected.negative)
+        assert seen.score == score
+    assert sum(sizes) == 38
+    logits = model(pixels)[:, 1].detach().double()
+    torch.testing.assert_close(run.watching("logit").positive_curve[:, 0], logits, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="score must be one of"):
+        run.watching("loss")
+
+
 def test_perturbation_of_a_batch_equals_its_images():
     model, pixels = tiny(), images(3)
     heatmap = torch.rand(3, 2, 3)
@@ -180,7 +200,7 @@ def test_no_more_than_batch_size_pictures_at_once(monkeypatch):
     monkeypatch.setattr(ViT, "forward", lambda self, x: sizes.append(len(x)) or forward(self, x))
     insertion_deletion(model, images(3), torch.rand(3, 2, 3), steps=3, batch_size=5)
     assert max(sizes) == 5
-    assert sum(sizes) == 3 + 2 * 3 * 4  # the prediction, then two curves of four points
+    assert sum(sizes) == 3 + 2 * 3 * 3  # the photos, then two curves whose fourth point is the photo
 
 
 def test_what_is_handed_in_stays():

@@ -177,6 +177,21 @@ def test_pixel_gradients_against_finite_differences():
     assert not torch.allclose(explain(model, pixels, "smoothgrad", c, noise=0.2)[0], plain)
 
 
+def test_smoothgrad_equals_a_plain_loop():
+    model, pixels = tiny().double(), images().double()
+    draws = torch.Generator().manual_seed(7)
+    spread = 0.3 * torch.stack([x.max() - x.min() for x in pixels])  # σ of each image
+    total = torch.zeros_like(pixels)
+    for _ in range(4):
+        noise = torch.randn(pixels.shape[1:], generator=draws, dtype=torch.float64)
+        for i in range(2):  # both images get the same draw
+            x = (pixels[i] + spread[i] * noise)[None].requires_grad_()
+            total[i] += torch.autograd.grad(model(x)[0, 1], x)[0][0] / 4
+    expected = total.abs().mean(1).reshape(2, 2, 8, 3, 8).mean((2, 4))
+    got = explain(model, pixels, "smoothgrad", 1, samples=4, noise=0.3, seed=7)
+    torch.testing.assert_close(got, expected, rtol=1e-8, atol=1e-12)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("score", ["logit", "probability"])
 def test_occlusion_equals_a_plain_loop(score):

@@ -9,7 +9,7 @@ from vit.model import ViT
 
 NAMES = {
     *("attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"),
-    *("integrated_gradients", "smoothgrad", "occlusion"),
+    *("attnlrp", "integrated_gradients", "smoothgrad", "occlusion"),
 }
 GRADIENT = [name for name, method in METHODS.items() if method.gradient]
 CONTRASTIVE = [name for name, method in METHODS.items() if method.contrastive]
@@ -62,6 +62,15 @@ def test_every_method_on_every_kind_of_model(kind, method):
         torch.testing.assert_close(alone, heatmap[i], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_at_another_size_than_the_models_own(method):
+    pixels = torch.randn(1, 3, 32, 24)
+    heatmap = explain(tiny("registers"), pixels, method, **QUICK.get(method, {}))
+    assert heatmap.shape == (1, 4, 3)
+    assert heatmap.isfinite().all()
+    assert heatmap.std() > 0
+
+
 @pytest.mark.parametrize("method", CLASSES)
 def test_a_target_is_an_index_or_one_for_each_image(method):
     model, pixels, options = tiny(), images(), QUICK.get(method, {})
@@ -100,6 +109,7 @@ def test_unknown_names_are_refused():
 @pytest.mark.parametrize("method", [*CLASSES, "rollout", "random", "centre"])
 def test_wrong_values_are_refused(method):
     wrong = {"layer": 7, "start_layer": "first", "discard": 1, "seed": -1, "sigma": 0, "steps": 0, "samples": 0}
+    wrong |= {"gamma": -1, "gamma_patches": True, "attention": "rollout"}
     wrong |= {"noise": -1, "baseline": "black", "score": "loss", "batch_size": 0}
     mine = {name: value for name, value in wrong.items() if name in METHODS[method].options}
     for name, value in mine.items():

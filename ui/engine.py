@@ -36,6 +36,8 @@ class Analysis:
     grid: tuple[int, int]
     prefix: int
     probabilities: NDArray[np.float32] | None  # [depth classes], None without a head
+    changes: NDArray[np.float32] | None = None  # [2 depth]: the read-out token's cosine with its final state, and
+    # attention's share of each layer's change; None where nobody asks
 
     @property
     def predictions(self) -> dict[str, float]:
@@ -93,8 +95,11 @@ MODELS = Models()
 
 
 @on_gpu
-def run(name: str, pixels: Tensor, device: str = "cpu") -> tuple[list[NDArray[np.float32]], NDArray[np.float32] | None]:
-    """The forward pass of one photo [1 3 H W]: planes per layer [heads+1 query key], probabilities [depth classes].
+def run(
+    name: str, pixels: Tensor, device: str = "cpu"
+) -> tuple[list[NDArray[np.float32]], NDArray[np.float32] | None, NDArray[np.float32]]:
+    """The forward pass of one photo [1 3 H W]: planes per layer [heads+1 query key], probabilities [depth classes],
+    changes [2 depth] of the read-out token (its cosine with its final state, attention's share of each change).
 
     Takes and returns CPU data: on ZeroGPU this function runs in a process of its own.
     """
@@ -106,9 +111,11 @@ def run(name: str, pixels: Tensor, device: str = "cpu") -> tuple[list[NDArray[np
             torch.cat([attention, flow[:, None]], dim=1)[0].float().cpu().numpy()
             for attention, flow in zip(output.attentions, flows, strict=True)
         ]
+        cosine, shares = visualize.read_out_cosine(model, output)[1:], visualize.update_shares(model, output)
+        changes = torch.stack([cosine, shares])[..., 0].float().cpu().numpy()
         if output.logits is None:
-            return planes, None
-        return planes, model.layer_logits(output).softmax(-1)[:, 0].float().cpu().numpy()
+            return planes, None, changes
+        return planes, visualize.layer_probabilities(model, output)[:, 0].float().cpu().numpy(), changes
 
 
 @on_gpu
@@ -133,10 +140,11 @@ def analyse(image: Image.Image, name: str, device: str = "cpu", side: int | None
     pretrained = MODELS.get(name)
     preprocess = pretrained.preprocess if side is None else pretrained.preprocess.resized(side)
     prepared = preprocess(image)
-    planes, probabilities = run(name, prepared.pixels, device)
+    planes, probabilities, changes = run(name, prepared.pixels, device)
     config = pretrained.model.config
     size = prepared.pixels.shape[-2] // config.patch_size, prepared.pixels.shape[-1] // config.patch_size
-    return Analysis(pretrained, prepared.image, image, prepared.box, tuple(planes), size, config.prefix, probabilities)
+    seen = prepared.image, image, prepared.box
+    return Analysis(pretrained, *seen, tuple(planes), size, config.prefix, probabilities, changes)
 
 
 def fingerprint(image: Image.Image) -> str:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import gradio as gr
 
-from ui import anatomy, endpoints, explore, models, side
+from ui import anatomy, endpoints, explain, explore, layers, models, side
+from ui import model as model_tab
 from ui.engine import MODELS, best_device
 from ui.photo import PhotoInput
 from ui.settings import Settings
@@ -44,6 +45,12 @@ def build_demo(settings: Settings | None = None) -> gr.Blocks:
             with gr.Column(scale=1, min_width=320, elem_id="right"), gr.Tabs(elem_id="tabs"):
                 with gr.Tab("Explore") as tab:
                     explore.build(visit, tab, left, demo, line, first)
+                with gr.Tab("Explain") as tab:
+                    explain.build(visit, tab)
+                with gr.Tab("Layers and heads") as tab:
+                    layers.build(visit, tab)
+                with gr.Tab("Model") as tab:
+                    model_tab.build(visit, tab)
                 with gr.Tab("Anatomy") as tab:
                     anatomy.build(visit, tab)
         _endpoints(s)

@@ -1,3 +1,4 @@
+from visualize.checks import agreement, model_dependence, randomised, rank_correlation, stability
 from visualize.faithfulness import (
     Faithfulness,
     Perturbation,
@@ -7,10 +8,24 @@ from visualize.faithfulness import (
     patch_order,
     perturbation,
 )
+from visualize.heads import TAGS, HeadStatistics, common_offset, head_statistics, head_tags
+from visualize.layers import (
+    Course,
+    PatchPredictions,
+    course,
+    layer_probabilities,
+    patch_predictions,
+    read_out_cosine,
+    read_out_states,
+    update_lengths,
+    update_shares,
+)
 from visualize.methods import METHODS, Method, explain
 from visualize.methods.rollout import rollout, rollout_by_layer
+from visualize.plots import depth_figure, figure_bytes, filters_figure, norms_figure, position_figure
 from visualize.render import COLORMAPS, Scale, backdrop, colorbar, fit_scale, overlay, patch_grid
 from visualize.sheets import head_grid, layer_strip
+from visualize.sinks import Sink, find_sinks, received_attention, relative_norms, rollout_row, without_tokens
 from visualize.stats import (
     attention_distance,
     attention_entropy,
@@ -23,40 +38,75 @@ from visualize.stats import (
     token_norms,
 )
 from visualize.tokens import query_row, read_out_row, to_grid, token_index
+from visualize.weights import PatchFilters, patch_filters, position_similarity, weight_norms
 
 __all__ = [
     "COLORMAPS",
     "METHODS",
+    "TAGS",
+    "Course",
     "Faithfulness",
+    "HeadStatistics",
     "Method",
+    "PatchFilters",
+    "PatchPredictions",
     "Perturbation",
     "Scale",
+    "Sink",
+    "agreement",
     "attention_distance",
     "attention_entropy",
     "backdrop",
     "change_patches",
     "colorbar",
+    "common_offset",
+    "course",
+    "depth_figure",
     "explain",
+    "figure_bytes",
+    "filters_figure",
+    "find_sinks",
     "fit_scale",
     "head_grid",
+    "head_statistics",
+    "head_tags",
     "insertion_deletion",
+    "layer_probabilities",
     "layer_strip",
     "lerf_morf",
     "locality",
+    "model_dependence",
+    "norms_figure",
     "overlay",
     "patch_distances",
+    "patch_filters",
     "patch_grid",
     "patch_order",
+    "patch_predictions",
     "perturbation",
+    "position_figure",
+    "position_similarity",
     "prefix_attention",
     "query_row",
+    "randomised",
+    "rank_correlation",
+    "read_out_cosine",
     "read_out_row",
+    "read_out_states",
+    "received_attention",
+    "relative_norms",
     "rollout",
     "rollout_by_layer",
+    "rollout_row",
     "self_attention",
     "sink_share",
     "sink_tokens",
+    "stability",
     "to_grid",
     "token_index",
     "token_norms",
+    "update_lengths",
+    "update_shares",
+    "weight_norms",
+    "without_tokens",
 ]

@@ -4,7 +4,7 @@ Order is always by falling value; equal values keep reading order, so a result c
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -33,14 +33,40 @@ class Faithfulness:
 
 @dataclass(frozen=True, eq=False)
 class Perturbation:
-    """Positive (most relevant pixels first) and negative (least relevant first) perturbation of a batch."""
+    """Positive (most relevant pixels first) and negative (least relevant first) perturbation of a batch.
 
-    positive_curve: Tensor  # [B shares]: per image, the chosen score
-    negative_curve: Tensor  # [B shares]
-    positive: Tensor  # [B], area × 100: lower is better
-    negative: Tensor  # [B], area × 100: higher is better
+    One run holds all three scores: "top1", "probability" and "logit"; curves and areas are those of `score`.
+    """
+
+    curves: dict[str, tuple[Tensor, Tensor]]  # for each score the positive and the negative curve, [B shares]
     shares: Tensor  # [shares], share of pixels removed, beginning with 0
     target: Tensor  # [B]
+    score: str = "top1"
+
+    def watching(self, score: str) -> "Perturbation":
+        """The same run in another score. Costs no pass through the model."""
+        check_choice("score", score, SCORES)
+        return replace(self, score=score)
+
+    @property
+    def positive_curve(self) -> Tensor:
+        """[B shares], the most relevant pixels removed first."""
+        return self.curves[self.score][0]
+
+    @property
+    def negative_curve(self) -> Tensor:
+        """[B shares], the least relevant pixels removed first."""
+        return self.curves[self.score][1]
+
+    @property
+    def positive(self) -> Tensor:
+        """Area × 100 under the positive curve: [B]. Lower is better."""
+        return 100 * trapezoid(self.positive_curve, self.shares)
+
+    @property
+    def negative(self) -> Tensor:
+        """Area × 100 under the negative curve: [B]. Higher is better."""
+        return 100 * trapezoid(self.negative_curve, self.shares)
 
 
 def trapezoid(curve: Tensor, x: Tensor) -> Tensor:
@@ -89,8 +115,10 @@ def mean_colour(pixels: Tensor) -> Tensor:
     return pixels.mean(dim=(2, 3), keepdim=True)
 
 
-def _prepare(model: ViT, pixels: Tensor, heatmap: Tensor, target: ClassIndex, batch_size: int) -> tuple[Tensor, Tensor]:
-    """The map [B rows cols] and the class [B], checked; the prediction stands in for None."""
+def _prepare(
+    model: ViT, pixels: Tensor, heatmap: Tensor, target: ClassIndex, batch_size: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The map [B rows cols] and the class [B], checked, and the photo's scores [3 B 1]. None: the prediction."""
     if not model.config.classes:
         raise ValueError("Faithfulness watches the score of a class, and this model has no classification head.")
     if model.training and model.config.dropout:
@@ -106,9 +134,17 @@ def _prepare(model: ViT, pixels: Tensor, heatmap: Tensor, target: ClassIndex, ba
     if not heatmap.isfinite().all():
         raise ValueError("The map holds values that are not finite numbers (NaN or infinite).")
     index = classes_of(target, len(pixels), model.config.classes)
-    if index is None:
-        index = torch.cat([model(part).argmax(-1) for part in pixels.split(batch_size)])
-    return heatmap, index.to(pixels.device)
+    logits = torch.cat([model(part) for part in pixels.split(batch_size)])
+    index = logits.argmax(-1) if index is None else index.to(pixels.device)
+    return heatmap, index, _scores(logits, index)[..., None]
+
+
+def _scores(logits: Tensor, classes: Tensor) -> Tensor:
+    """Is it the top class (1 or 0), its probability, its logit: logits [B classes] to [3 B], in the order of SCORES."""
+    logits = logits.double().cpu()
+    index = classes.cpu()[:, None]
+    top = (logits.argmax(-1, keepdim=True) == index).double()
+    return torch.stack([top, logits.softmax(-1).gather(1, index), logits.gather(1, index)])[..., 0]
 
 
 def _watch(
@@ -117,14 +153,13 @@ def _watch(
     target: Tensor,
     counts: list[int],
     batch_size: int,
-    score: str = "probability",
 ) -> Tensor:
-    """The score of each image's class for each count, at most `batch_size` images at a time: [B counts].
+    """The scores of each image's class for each count, at most `batch_size` images at a time: [3 B counts].
 
     `change(images, count)` makes the pictures of the images with those numbers; none are kept.
     """
     pairs = [(i, k) for k in range(len(counts)) for i in range(len(target))]
-    result = torch.zeros(len(target), len(counts), dtype=torch.float64)
+    result = torch.zeros(len(SCORES), len(target), len(counts), dtype=torch.float64)
     for start in range(0, len(pairs), batch_size):
         part = pairs[start : start + batch_size]
         groups: dict[int, list[int]] = {}
@@ -132,14 +167,8 @@ def _watch(
             groups.setdefault(k, []).append(i)
         where = {k: torch.tensor(i, device=target.device) for k, i in groups.items()}
         logits = model(torch.cat([change(i, counts[k]) for k, i in where.items()]))
-        classes = target[torch.cat(list(where.values()))]
-        if score == "top1":
-            values = (logits.argmax(-1) == classes).double()
-        else:
-            numbers = logits.double().softmax(-1) if score == "probability" else logits.double()
-            values = numbers.gather(1, classes[:, None])[:, 0]
-        for (i, k), value in zip(part, values.tolist(), strict=True):
-            result[i, k] = value
+        images, columns = torch.tensor(part).unbind(1)
+        result[:, images, columns] = _scores(logits, target[torch.cat(list(where.values()))])
     return result
 
 
@@ -165,7 +194,7 @@ def insertion_deletion(
     """
     check_whole("steps", steps, 1, 100_000)
     check_number("sigma", sigma, 0.1, 1000)
-    heatmap, index = _prepare(model, pixels, heatmap, target, batch_size)
+    heatmap, index, photo = _prepare(model, pixels, heatmap, target, batch_size)
     patches = heatmap[0].numel()
     counts = [(2 * k * patches + steps) // (2 * steps) for k in range(steps + 1)]  # rounded, halves up
     mean, blurred = mean_colour(pixels), blur(pixels, sigma)
@@ -176,8 +205,10 @@ def insertion_deletion(
     def insert(i: Tensor, count: int) -> Tensor:
         return change_patches(blurred[i], pixels[i], heatmap[i], count)
 
-    deletion = _watch(model, delete, index, counts, batch_size)
-    insertion = _watch(model, insert, index, counts, batch_size)
+    # The photo itself begins one curve and ends the other: it is not looked at again.
+    which = SCORES.index("probability")
+    deletion = torch.cat([photo, _watch(model, delete, index, counts[1:], batch_size)], dim=-1)[which]
+    insertion = torch.cat([_watch(model, insert, index, counts[:-1], batch_size), photo], dim=-1)[which]
     shares = torch.tensor(counts, dtype=torch.float64) / patches
     areas = trapezoid(insertion, shares), trapezoid(deletion, shares)
     return Faithfulness(insertion, deletion, *areas, shares, index.cpu())
@@ -200,8 +231,8 @@ def perturbation(
 
     Black is 0 before normalisation, so `mean` and `std` of the preprocessing are needed. The map is stretched to
     pixels bilinearly. The curve is 1 or 0 for "is `target` still the top class" (its mean over images is the
-    paper's accuracy), or with `score` "probability" or "logit" that number. The areas are trapezoids × 100 over the
-    shares with 0 included.
+    paper's accuracy), or with `score` "probability" or "logit" that number; `result.watching(score)` shows the same
+    run in another one. The areas are trapezoids × 100 over the shares with 0 included.
     Raises ValueError when the map does not fit the images, and for a model without a head.
     Source: Chefer, Gur and Wolf, CVPR 2021, arXiv 2012.09838, section 4.
     """
@@ -211,7 +242,7 @@ def perturbation(
     channels = pixels.shape[1]
     if len(mean) != channels or len(std) != channels or min(std) <= 0:
         raise ValueError(f"mean and std need {channels} numbers each, the deviations above 0.")
-    heatmap, index = _prepare(model, pixels, heatmap, target, batch_size)
+    heatmap, index, photo = _prepare(model, pixels, heatmap, target, batch_size)
     size = pixels.shape[2:]
     large = F.interpolate(heatmap[:, None].double(), size=size, mode="bilinear", align_corners=False)[:, 0]
     black = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).to(pixels)[None, :, None, None]
@@ -224,16 +255,16 @@ def perturbation(
         def remove(i: Tensor, count: int, rank: Tensor = rank) -> Tensor:
             return torch.where((rank[i] < count)[:, None], black, pixels[i])
 
-        curves.append(_watch(model, remove, index, counts, batch_size, score))
-    positive, negative = curves
-    return Perturbation(positive, negative, 100 * trapezoid(positive, x), 100 * trapezoid(negative, x), x, index.cpu())
+        curves.append(torch.cat([photo, _watch(model, remove, index, counts[1:], batch_size)], dim=-1))
+    by_score = {name: (curves[0][i], curves[1][i]) for i, name in enumerate(SCORES)}
+    return Perturbation(by_score, x, index.cpu(), score)
 
 
 def lerf_morf(result: Perturbation) -> Tensor:
     """Area between the two curves, least relevant first (LeRF) minus most relevant first (MoRF): [B].
 
     Higher is better; a map without information gives 0 on average. AttnLRP's published areas watch the logit
-    (`perturbation(..., score="logit")`), not the top class.
+    (`perturbation(...).watching("logit")`), not the top class.
     Source: Samek et al. 2017, arXiv 1509.06321; as in Achtibat et al. 2024 (AttnLRP), arXiv 2402.05602.
     """
     return trapezoid(result.negative_curve - result.positive_curve, result.shares)

@@ -20,7 +20,7 @@ def patch_distances(grid: Grid, patch: int = 1) -> Tensor:
         return torch.cdist(points, points, compute_mode="donot_use_mm_for_euclid_dist").float()
 
 
-def _patches(attention: Tensor, grid: Grid, prefix: int) -> Tensor:
+def patches_only(attention: Tensor, grid: Grid, prefix: int) -> Tensor:
     """What patches give to patches: [B head patches patches]. Raises ValueError when the tokens do not fit."""
     tokens = prefix + grid[0] * grid[1]
     if attention.ndim != 4 or attention.shape[2:] != (tokens, tokens):
@@ -38,7 +38,7 @@ def attention_distance(attention: Tensor, grid: Grid, patch: int, prefix: int = 
     query that gives nothing at all to patches counts as 0. Source: Dosovitskiy et al. 2021, arXiv 2010.11929,
     figure 7 (right) and figure 11.
     """
-    weights = _patches(attention, grid, prefix)
+    weights = patches_only(attention, grid, prefix)
     distance = patch_distances(tuple(grid), patch).to(weights)
     far = torch.einsum("bhqk,qk->bhq", weights, distance)
     mass = weights.sum(dim=-1)
@@ -50,7 +50,9 @@ def attention_entropy(attention: Tensor) -> Tensor:
     tokens = attention.shape[-1]
     if tokens < 2:
         return torch.zeros_like(attention[..., 0, 0])
-    nats = torch.special.entr(attention).sum(dim=-1).mean(dim=-1)
+    # Below 1e-30 a share adds nothing, and the logarithm of nearly denormal numbers is slow. 0 · log 0 counts as 0.
+    logs = attention.clamp_min(max(torch.finfo(attention.dtype).tiny, 1e-30)).log()
+    nats = -torch.linalg.vecdot(attention, logs).mean(dim=-1)
     return nats / torch.log(torch.tensor(float(tokens))).item()
 
 
@@ -60,7 +62,7 @@ def locality(attention: Tensor, grid: Grid, prefix: int = 1) -> Tensor:
     Identity attention has locality 1. Attention on prefix tokens counts as elsewhere.
     """
     near = patch_distances(tuple(grid)) < 1.5  # a diagonal neighbour is √2 away
-    weights = _patches(attention, grid, prefix)
+    weights = patches_only(attention, grid, prefix)
     return torch.einsum("bhqk,qk->bhq", weights, near.to(weights)).mean(dim=-1)
 
 

@@ -131,9 +131,9 @@ class MultiHeadSelfAttention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B h N d]
         return q, k, v
 
-    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+    def scores(self, q: Tensor, k: Tensor, out: Tensor | None = None) -> Tensor:
         """Scaled dot products before the softmax: [B h query key]."""
-        return (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+        return torch.matmul(q * q.shape[-1] ** -0.5, k.transpose(-2, -1), out=out)
 
     def join(self, x: Tensor) -> Tensor:
         """Put the heads' results [B h N d] side by side and project them: [B N D]."""
@@ -146,7 +146,7 @@ class MultiHeadSelfAttention(nn.Module):
     def trace(self, x: Tensor, out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The same result, and the attention [B h query key] (rows sum to 1) behind it; written to `out` if given."""
         q, k, v = self.queries_keys_values(x)
-        attention = torch.softmax(self.scores(q, k), dim=-1, out=out)
+        attention = torch.softmax(self.scores(q, k, out), dim=-1, out=out)  # in its place, if it has one
         return self.join(attention @ v), attention
 
 

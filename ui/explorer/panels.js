@@ -1,4 +1,4 @@
-// The words beside the picture: predictions, their course over the layers, and one sentence on what is seen.
+// The words beside the picture: predictions, and one sentence on what is seen.
 
 function tokenName(data, token) {
   if (token < 0) return 'the mean of all patches';
@@ -11,7 +11,6 @@ function showAnswers(find, data, layer) {
   const last = layer === data.layers.length - 1;
   const list = find('answers');
   const note = find('answer-note');
-  find('depth-section').hidden = !data.classes.length;
   if (!data.classes.length) {
     find('answer-title').textContent = 'No classes';
     list.replaceChildren();
@@ -35,68 +34,42 @@ function showAnswers(find, data, layer) {
   );
 }
 
-// Probability of the three leading classes against depth; a click on a layer goes there.
-function showDepth(find, data, layer, go) {
-  const plot = find('depth-plot');
-  plot.replaceChildren();
-  if (!data.classes.length) return;
-  const depth = data.layers.length;
-  const [left, right, top, bottom] = [26, 276, 6, 66];
-  const x = (l) => (depth > 1 ? left + ((right - left) * l) / (depth - 1) : (left + right) / 2);
-  const y = (p) => bottom - (bottom - top) * p;
-  for (const p of [0, 0.5, 1]) {
-    plot.append(svgNode('line', { x1: left, x2: right, y1: y(p), y2: y(p), class: 'rule' }));
-    plot.append(svgNode('text', { x: left - 5, y: y(p) + 3, class: 'tick', 'text-anchor': 'end' }, `${100 * p}%`));
-  }
-  plot.append(svgNode('line', { x1: x(layer), x2: x(layer), y1: top, y2: bottom, class: 'here' }));
-  const leaders = [0, 1, 2].filter((c) => c < data.classes.length);
-  for (const c of [...leaders].reverse()) {
-    const points = data.probabilities.map((row, l) => `${x(l).toFixed(1)},${y(row[c]).toFixed(1)}`).join(' ');
-    plot.append(svgNode('polyline', { points, class: `course c${c}` }));
-    plot.append(svgNode('circle', { cx: x(layer), cy: y(data.probabilities[layer][c]), r: 3, class: `dot c${c}` }));
-  }
-  const step = depth > 1 ? (right - left) / (depth - 1) : right - left;
-  for (let l = 0; l < depth; l++) {
-    const labelled = depth <= 12 || l === 0 || (l + 1) % 4 === 0;
-    if (labelled) plot.append(svgNode('text', { x: x(l), y: 80, class: l === layer ? 'tick now' : 'tick', 'text-anchor': 'middle' }, l + 1));
-    const hit = svgNode('rect', { x: x(l) - step / 2, y: 0, width: step, height: 84, class: 'hit' });
-    hit.addEventListener('click', () => go(l));
-    plot.append(hit);
-  }
-  find('legend').replaceChildren(
-    ...leaders.map((c) => node('span', data.classes[c], { class: `c${c}` })),
-  );
-}
-
 // One sentence in words: who looks, how the pointed or strongest patch compares with an even share.
 function sentenceFor(data, view, values) {
   const { query, pointed, direction, method } = view;
   const prefix = data.prefix.length;
-  const patches = data.grid[0] * data.grid[1];
-  const tokens = prefix + patches;
-  let target = pointed >= 0 && pointed !== query ? pointed : -1;
-  if (target < 0) {
-    target = prefix;
-    for (let i = prefix; i < values.length; i++) if (values[i] > values[target]) target = i;
-  }
+  const target = targetOf(view, values, prefix);
+  const { weight, even, rank } = figuresOf(data, values, target);
   const place = target === query ? 'itself' : tokenName(data, target);
-  const times = values[target] * tokens;
-  const even = times >= 10 ? `${times.toFixed(0)} times an even share` : `${times.toFixed(1)} times an even share`;
-  const rank = target >= prefix ? `, rank ${rankOf(values, prefix, target)} of ${patches}` : '';
-  const who = capital(tokenName(data, query));
-  const weight = `${percent(values[target])} (${even}${rank})`;
+  const numbers = `${weight} (${even} times an even share${rank ? `, rank ${rank}` : ''})`;
   const flow = method === 'rollout';
   const first = target === pointed ? '' : 'most ';
-  let text;
-  if (direction === 'from') {
-    text = flow
-      ? `Followed back through all layers up to this one, ${tokenName(data, query)} draws ${first}on ${place}: ${weight}.`
-      : `${who} looks ${first}at ${place}: ${weight}.`;
-    let own = 0;
-    for (let i = 0; i < prefix; i++) own += values[i];
-    if (prefix) text += ` ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
-  } else {
-    text = `${capital(tokenName(data, target))} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${target === query ? 'itself' : tokenName(data, query)}: ${weight}.`;
+  if (direction === 'to') {
+    const seen = target === query ? 'itself' : tokenName(data, query);
+    return `${capital(tokenName(data, target))} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${seen}: ${numbers}.`;
   }
-  return text;
+  const text = flow
+    ? `Followed back through all layers up to this one, ${tokenName(data, query)} draws ${first}on ${place}: ${numbers}.`
+    : `${capital(tokenName(data, query))} looks ${first}at ${place}: ${numbers}.`;
+  if (!prefix) return text;
+  let own = 0;
+  for (let i = 0; i < prefix; i++) own += values[i];
+  return `${text} ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
+}
+
+// The token that the numbers are about: the one under the pointer, else the patch with the largest weight.
+function targetOf({ query, pointed }, values, prefix) {
+  return pointed >= 0 && pointed !== query ? pointed : strongestOf(values, prefix);
+}
+
+// One weight in numbers: share, multiples of an even share (1/N), and its rank among the patches.
+function figuresOf(data, values, token) {
+  const prefix = data.prefix.length;
+  const patches = data.grid[0] * data.grid[1];
+  const times = values[token] * (prefix + patches);
+  return {
+    weight: percent(values[token]),
+    even: times.toFixed(times >= 10 ? 0 : 1),
+    rank: token >= prefix ? `${rankOf(values, prefix, token)} of ${patches}` : '',
+  };
 }

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from visualize.methods import (
     attention,
+    attnlrp,
     centre,
     chefer,
     class_patches,
@@ -27,6 +28,7 @@ METHODS: dict[str, Method] = {
     "chefer": chefer.METHOD,
     "legrad": legrad.METHOD,
     "gradcam": gradcam.METHOD,
+    "attnlrp": attnlrp.METHOD,
     "class_patches": class_patches.METHOD,
     "integrated_gradients": integrated_gradients.METHOD,
     "smoothgrad": smoothgrad.METHOD,
