@@ -4,17 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
+from browsing import BROWSER, PHOTOS, Visit
+from conftest import start_app
 from safetensors.torch import save_file
-from test_browser import NEW_RUN, PHOTOS, Visit, open_host, visit  # noqa: F401
 
 import vit
-from vit.images import open_image
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-]
+pytestmark = BROWSER
 READY = """([step, look]) => {
   const root = document.querySelector('#anatomy .anatomy[data-complete]');
   return root && root.dataset.state === 'ready' && (!step || root.dataset.step === step) && root.dataset.look !== look;
@@ -60,16 +56,8 @@ class Anatomy:
         self.wait(look=before)
 
 
-@pytest.fixture(scope="module")
-def opening():
-    """What the model computes for the photo that the page opens with."""
-    pretrained = vit.load(vit.available()[0])
-    with torch.no_grad():
-        return pretrained, pretrained.model.trace(pretrained.preprocess(open_image(PHOTOS[0])).pixels)
-
-
-def test_the_arrow_keys_lead_through_all_steps(visit, opening):  # noqa: F811
-    pretrained, output = opening
+def test_the_arrow_keys_lead_through_all_steps(visit, opening):
+    pretrained, output, _ = opening
     a = Anatomy(visit())
     keys = a.keys
     assert len(keys) == 25
@@ -104,8 +92,8 @@ def test_the_arrow_keys_lead_through_all_steps(visit, opening):  # noqa: F811
     a.wait(keys[-2])
 
 
-def test_the_numbers_on_the_tab_are_the_models(visit, opening):  # noqa: F811
-    _, output = opening
+def test_the_numbers_on_the_tab_are_the_models(visit, opening):
+    _, output, _ = opening
     a = Anatomy(visit())
     a.go("softmax")
     middle = 1 + 8 * 16 + 8
@@ -117,8 +105,8 @@ def test_the_numbers_on_the_tab_are_the_models(visit, opening):  # noqa: F811
     assert float(a.page.locator("#anatomy .an-check b").inner_text().split(" ")[0]) < 10
 
 
-def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # noqa: F811
-    _, output = opening
+def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):
+    _, output, _ = opening
     a = Anatomy(visit())
     a.go("patches")
     box = a.page.locator("#anatomy .an-pick").bounding_box()
@@ -141,7 +129,7 @@ def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # 
     assert (np.abs(np.array([float(c) for c in cells]) - exact) <= np.where(exact < 9.9, 0.0501, 0.501)).all()
 
 
-def test_a_choice_made_elsewhere_is_followed(visit):  # noqa: F811
+def test_a_choice_made_elsewhere_is_followed(visit):
     a = Anatomy(visit())
     publish = """choice => {
       window.explorerChoice = choice;
@@ -157,7 +145,7 @@ def test_a_choice_made_elsewhere_is_followed(visit):  # noqa: F811
     assert a.page.locator("#anatomy [data-an=token]").input_value() == "20"
 
 
-def test_another_photo_while_the_tab_is_in_sight(visit):  # noqa: F811
+def test_another_photo_while_the_tab_is_in_sight(visit):
     v = visit()
     a = Anatomy(v)
     a.go("photo")
@@ -169,7 +157,7 @@ def test_another_photo_while_the_tab_is_in_sight(visit):  # noqa: F811
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):  # noqa: F811
+def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):
     a = Anatomy(visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True))
     for key in a.keys:
         a.page.locator("#anatomy [data-an=jump]").select_option(value=key)
@@ -180,7 +168,18 @@ def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):  # n
         assert a.page.evaluate(over) == 0, key
 
 
-def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):  # noqa: F811
+@pytest.fixture(scope="module")
+def open_host():
+    """A page whose host allows any file of weights."""
+    process, url = start_app("--any-model", "1")
+    yield url
+    process.kill()
+    process.wait(20)
+    if process.stdout:
+        process.stdout.close()
+
+
+def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):
     model = vit.ViT(vit.ViTConfig(image_size=64, width=64, depth=3, heads=1, hidden=64, classes=0, registers=2))
     names = {
         "patch_embedding.projection": "patch_embed.proj",
@@ -206,7 +205,7 @@ def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromi
         old = v.run
         v.page.locator("#model input").fill(str(path))
         v.page.locator("#model input").press("Enter")
-        v.page.wait_for_function(NEW_RUN, arg=old, timeout=60_000)
+        v.wait(old)
         a = Anatomy(v)
         keys = a.keys
         assert len(keys) == 24

@@ -65,7 +65,7 @@ async function load() {
 function build() {
   const bar = find('bar');
   const { facts } = view;
-  const groups = CHAPTERS.map((name, chapter) => {
+  const groups = props.chapters.map((name, chapter) => {
     const own = steps().filter((step) => step.chapter === chapter);
     const group = node('div', undefined, { class: 'an-chapter' });
     group.style.setProperty('--steps', own.length);
@@ -85,7 +85,7 @@ function build() {
 
 function show() {
   const step = steps()[now()];
-  find('place').textContent = `${CHAPTERS[step.chapter]} · step ${now() + 1} of ${steps().length}`;
+  find('place').textContent = `${props.chapters[step.chapter]} · step ${now() + 1} of ${steps().length}`;
   find('title').textContent = step.title;
   find('words').replaceChildren(...step.words.map((text) => node('p', text)));
   find('formulas').replaceChildren(...step.formulas.map(formula));
@@ -93,7 +93,7 @@ function show() {
   find('paper').href = step.url;
   find('shapes').replaceChildren(...step.shapes.map(shapeRow));
   root.querySelector('.an-shapes').hidden = !step.shapes.length;
-  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(SNIPPETS[name])));
+  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(props.snippets[name])));
   find('layer').value = view.at.layer;
   find('head').value = view.at.head;
   find('token').value = view.query;
