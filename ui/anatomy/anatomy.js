@@ -90,7 +90,8 @@ function show() {
   find('words').replaceChildren(...step.words.map((text) => node('p', text)));
   find('formulas').replaceChildren(...step.formulas.map(formula));
   find('paper').textContent = step.paper;
-  find('paper').href = step.url;
+  if (step.url) find('paper').href = step.url;
+  else find('paper').removeAttribute('href');
   find('shapes').replaceChildren(...step.shapes.map(shapeRow));
   root.querySelector('.an-shapes').hidden = !step.shapes.length;
   find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(props.snippets[name])));

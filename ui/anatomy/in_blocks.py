@@ -138,7 +138,7 @@ def block(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 if gated
                 else f"MLP(x) = {name}(x W_{{1}} + b_{{1}}) W_{{2}} + b_{{2}}",
             ),
-            "3.1",
+            "swiglu" if gated else "3.1",
             (
                 Shape("widened", s["wide"], three, "[1, 197, 3072]"),
                 Shape("after the bend", s["hidden"], three, "[1, 197, 3072]"),
@@ -221,7 +221,7 @@ def ending(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "it is right.",
             ),
             ("p_{c} = e^{logit_{c}} / Σ_{m} e^{logit_{m}}",),
-            "eq4",
+            "softmax",
             (Shape("shares", s["logits"], "batch, classes"),),
             ("answer",),
         ),
