@@ -28,8 +28,16 @@ class Anatomy:
 
     def __init__(self, visitor: Visit) -> None:
         self.visitor, self.page = visitor, visitor.page
-        self.page.get_by_role("tab", name="Anatomy").click()
+        self.open()
         self.wait()
+
+    def open(self) -> None:
+        """Choose the tab; on a narrow page it is behind "More tabs"."""
+        tab = self.page.get_by_role("tab", name="Anatomy")
+        if not tab.count():
+            self.page.get_by_label("More tabs").click()
+            tab = self.page.locator(".overflow-dropdown").get_by_role("button", name="Anatomy")
+        tab.click()
 
     def wait(self, step: str = "", look: str = "") -> None:
         self.page.wait_for_function(READY, arg=[step, look], timeout=60_000)
@@ -145,6 +153,22 @@ def test_a_choice_made_elsewhere_is_followed(visit):
     a.change(lambda: a.page.get_by_role("tab", name="Anatomy").click())
     assert "layer 2, head 5" in a.page.locator("#anatomy .an-figure").inner_text()
     assert a.page.locator("#anatomy [data-an=token]").input_value() == "20"
+
+
+def test_the_explorers_choice_comes_along_and_goes_back(visit):
+    v = visit()
+    v.layer(4)
+    v.page.locator('#explorer [data-head="1"]').click()
+    v.pin(5, 7)
+    a = Anatomy(v)
+    a.go("scores")
+    assert "layer 4, head 2" in a.page.locator("#anatomy .an-figure").inner_text()
+    assert a.page.locator("#anatomy [data-an=token]").evaluate("s => s.selectedOptions[0].text") == "row 5, column 7"
+    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option(index=8))
+    a.page.get_by_role("tab", name="Explore").click()
+    v.settle()
+    assert v.text("layer-name") == "9 of 12"
+    assert v.text("sentence").startswith("The patch in row 5, column 7")
 
 
 def test_another_photo_while_the_tab_is_in_sight(visit):
