@@ -48,7 +48,7 @@ def prefix_names(config) -> list[str]:
     return names + [f"register {i + 1}" for i in range(config.registers)]
 
 
-def quantiles(weights: Iterable[NDArray[np.float32]], most: int = 400_000) -> list[float]:
+def quantiles(weights: Iterable[NDArray[np.floating]], most: int = 400_000) -> list[float]:
     """The 101 quantiles of arrays of weights taken together: every n-th weight is read so that `most` are sorted, but
     the last quantile is the largest of all."""
     arrays = list(weights)
