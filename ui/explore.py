@@ -26,7 +26,11 @@ _BEGIN = """(...given) => {
 }"""
 # The same when the page opens; the address says what a link asks for.
 _OPEN = """(_, ...given) => {
-  document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
+  const explorer = document.querySelector('#explorer .ax');
+  if (explorer) {
+    explorer.dataset.asked = JSON.stringify([given[0]?.path, given[1], given[2]]);
+    explorer.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
+  }
   return [window.location.search, ...given];
 }"""
 _SHOW_LAST = "() => document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:last', {bubbles: true}))"

@@ -58,7 +58,7 @@ def _course(shares: NDArray[np.float32]) -> list[int]:
     return [c.first, c.settled, *c.flips]
 
 
-def quantiles(weights: Iterable[NDArray[np.float32]], most: int = 400_000) -> list[float]:
+def quantiles(weights: Iterable[NDArray[np.floating]], most: int = 400_000) -> list[float]:
     """The 101 quantiles of arrays of weights taken together: every n-th weight is read so that `most` are sorted, but
     the last quantile is the largest of all."""
     arrays = list(weights)

@@ -39,7 +39,8 @@ function writeAddress() {
     if (!data || !(touched || window.location.search)) return; // a page that was only opened keeps its plain address
     const url = new URL(window.location.href);
     const put = (name, value) => (value ? url.searchParams.set(name, value) : url.searchParams.delete(name));
-    put('model', data.model);
+    const [, model] = JSON.parse(root.dataset.asked || '[]'); // its name in the list, which may be a file or a hub id
+    put('model', model || data.model);
     put('example', data.example);
     put('photo', data.example ? '' : 'own');
     put('layer', state.layer + 1);

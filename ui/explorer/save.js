@@ -24,7 +24,7 @@ function savePicture() {
   if (!shown) return;
   const views = shown.looks.map((one) => sight(one, shown.scale, shown.sinks));
   const verb = state.direction === 'from' ? 'what it sees' : 'who sees it';
-  const left = shown.sinks.length ? ` · ${shown.sinks.length} sinks left out` : '';
+  const left = shown.sinks.length ? ` · ${shown.sinks.length} ${shown.sinks.length > 1 ? 'sinks' : 'sink'} left out` : '';
   const canvas = drawExport(views, Math.round(2 * picture.clientWidth), {
     what: shown.looks.map(({ query }) => `${capital(tokenName(data, query))}: ${verb}`),
     how: `${data.model} · layer ${state.layer + 1} of ${data.layers.length} · ${headName()} · ${SCALE_WORDS[shown.scale.kind]} scale${left}`,
