@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,17 +70,49 @@ class Visit:
         self.page.locator("[data-role=layer]").evaluate(slide, number)
         self.settle()
 
-    def hover(self, row: int, col: int) -> None:
-        box = self.page.locator("[data-role=picture]").bounding_box()
+    def hover(self, row: int, col: int, which: str = "picture") -> None:
+        """Move the pointer from outside onto a patch of the 16 × 16; rows and columns count from 1."""
+        canvas = self.page.locator(f"[data-role={which}]")
+        self.page.mouse.move(5, 700)
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
         assert box
-        self.page.mouse.move(box["x"] + box["width"] * (col - 0.5) / 16, box["y"] + box["height"] * (row - 0.5) / 16)
+        canvas.hover(position={"x": box["width"] * (col - 0.5) / 16, "y": box["height"] * (row - 0.5) / 16})
         self.settle()
+
+    def pin(self, row: int, col: int, which: str = "picture") -> None:
+        """Click on a patch."""
+        self.hover(row, col, which)
+        self.page.mouse.down()
+        self.page.mouse.up()
+        self.settle()
+
+    def act(self, name: str) -> None:
+        """Press one of the explorer's buttons."""
+        self.page.locator(f"#explorer [data-act={name}]").click()
+        self.settle()
+
+    def pick(self, name: str, value: str) -> None:
+        """Choose in the explorer's panel, which is opened if need be."""
+        if not self.page.locator("[data-role=more]").is_visible():
+            self.act("more")
+        self.page.locator(f"#explorer [data-pick={name}]").select_option(value)
+        self.settle()
+
+    def numbers(self) -> dict:
+        """What the browser draws, as it saves it: manifest, and the maps of one or two queries."""
+        if not self.page.locator("[data-role=more]").is_visible():
+            self.act("more")
+        with self.page.expect_download() as got:
+            self.act("json")
+        return json.loads(Path(got.value.path()).read_text(encoding="utf-8"))
 
     def settle(self) -> None:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-    def pixels(self) -> np.ndarray:
-        data = self.page.evaluate("() => document.querySelector('[data-role=picture]').toDataURL()")
+    def pixels(self, canvas: str = "[data-role=picture]") -> np.ndarray:
+        """Red, green and blue of a canvas [rows cols 3]."""
+        data = self.page.evaluate("name => document.querySelector(name).toDataURL()", canvas)
         raw = self.page.evaluate("async url => [...new Uint8Array(await (await fetch(url)).arrayBuffer())]", data)
         return np.asarray(Image.open(io.BytesIO(bytes(raw))).convert("RGB"), dtype=float)
 

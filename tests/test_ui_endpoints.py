@@ -99,6 +99,23 @@ def test_explain_takes_a_class_by_name_and_options_as_json(client):
     assert early["heatmap"] != late["heatmap"]
 
 
+def test_explain_holds_a_class_against_a_rival(client):
+    def ask(**options) -> dict:
+        return client.predict(handle_file(PHOTO), MODEL, "chefer", "palace", json.dumps(options), api_name="/explain")[
+            1
+        ]
+
+    labels = vit.load(MODEL).labels
+    rival = labels.index("castle")
+    by_name, by_index, alone = ask(contrast="Castle"), ask(contrast=rival), ask()
+    assert by_name["options"] == by_index["options"] == {"contrast": rival}
+    assert by_name["heatmap"] == by_index["heatmap"] != alone["heatmap"]
+    with pytest.raises(exceptions.AppError, match="no class named"):
+        ask(contrast="no such class")
+    with pytest.raises(exceptions.AppError, match="two different classes"):
+        ask(contrast="palace")
+
+
 @pytest.mark.parametrize(
     ("model", "method", "target", "options", "words"),
     [

@@ -89,6 +89,8 @@ def explain(
         if not isinstance(chosen, dict):
             raise ValueError('Options are a JSON object, such as {"layer": 3}.')
         index = find_class(target, pretrained.labels)
+        if isinstance(chosen.get("contrast"), str):  # a rival class may be named too
+            chosen["contrast"] = find_class(chosen["contrast"], pretrained.labels)
         side = usual_side(pretrained.checkpoint, settings.attention)
         prepared = pretrained.preprocess.resized(side)(image)
         heatmap, index = run_method(model, prepared.pixels, method, index, chosen, settings.device)

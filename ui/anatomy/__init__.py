@@ -12,7 +12,7 @@ from pathlib import Path
 import gradio as gr
 from PIL import Image
 
-from ui.anatomy import source
+from ui.anatomy.source import snippets
 from ui.anatomy.step import CHAPTERS
 from ui.anatomy.subject import AnatomyData, Kept, Subject, describe, reopen, with_slips
 from ui.component import Part
@@ -21,8 +21,13 @@ from ui.photo import sentence
 from ui.settings import Settings
 from ui.tab import ONE_LANE, Visit
 
-# The page's choice travels with the photo: the block that is opened first is the one that the visitor has chosen.
-_WITH_CHOICE = "(...given) => [...given.slice(0, -1), JSON.stringify(window.explorerChoice || {})]"
+# The choice travels with the photo: this tab's own, else the explorer's, whose home, the class token, counts as none.
+_WITH_CHOICE = """(...given) => {
+  const there = window.explorerChoice || {};
+  const choice = window.anatomyChoice || {...there, query: there.query > 0 ? there.query : null};
+  return [...given.slice(0, -1), JSON.stringify(choice)];
+}"""
+_SHOW_LAST = "() => document.querySelector('#anatomy .ax')?.dispatchEvent(new Event('anatomy:last', {bubbles: true}))"
 
 
 class Anatomy(Part):
@@ -34,9 +39,9 @@ class Anatomy(Part):
 
     def __init__(self, value=None, **kwargs) -> None:
         super().__init__(value, **kwargs)
-        lines = {key: asdict(snippet) for key, snippet in source.snippets().items()}
-        fixed = f"const SNIPPETS = {json.dumps(lines)};\nconst CHAPTERS = {json.dumps(CHAPTERS)};\n"
-        self.js_on_load = fixed + str(self.js_on_load)  # not as props: see Part
+        lines = {key: asdict(snippet) for key, snippet in snippets().items()}
+        fixed = f"props.snippets = {json.dumps(lines)};\nprops.chapters = {json.dumps(CHAPTERS)};\n"
+        self.js_on_load = fixed + str(self.js_on_load)  # as Part does with its tables
 
     def postprocess(self, value: AnatomyData | None):
         return value
@@ -79,9 +84,10 @@ def build(visit: Visit, tab: gr.Tab) -> None:
             return gr.skip()
         return answer(lambda subject: with_slips(part, subject, before), image, model, side)
 
-    visit.follow(tab, show, [part, kept], [choice], js=_WITH_CHOICE)
+    events = visit.follow(tab, show, [part, kept], [choice], js=_WITH_CHOICE)
     quiet = {**ONE_LANE, "show_progress": "hidden"}
-    part.choose(
-        choose, [*visit.inputs, kept, choice], [part, kept], js=_WITH_CHOICE, trigger_mode="always_last", **quiet
-    )
-    part.slips(slips, [*visit.inputs, kept], [part, kept], trigger_mode="once", **quiet)
+    asked = {"js": _WITH_CHOICE, "trigger_mode": "always_last", **quiet}
+    events.append(part.choose(choose, [*visit.inputs, kept, choice], [part, kept], **asked))
+    events.append(part.slips(slips, [*visit.inputs, kept], [part, kept], **quiet))
+    for event in events:  # after a failure what was there is shown again
+        event.failure(None, js=_SHOW_LAST, api_visibility="private")

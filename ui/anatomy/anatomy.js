@@ -8,6 +8,8 @@ let loading = 0; // counts loads, so that a late answer is dropped
 let key = ''; // the step in sight
 let waiting_for = null; // a choice made elsewhere while this part was out of sight
 let asked = ''; // the run whose slips were asked for
+let failed = ''; // the run whose slips could not be had
+let built = ''; // the run that the lists to choose from are about
 
 const steps = () => (view ? view.value.steps : []);
 const now = () => Math.max(0, steps().findIndex((step) => step.key === key));
@@ -45,9 +47,11 @@ async function load() {
     };
     window.anatomyChoice = at;
     if (!steps().some((step) => step.key === key)) key = steps()[0].key;
-    build();
+    if (built !== value.run) build();
+    built = value.run;
     veil('', 'ready');
     show();
+    catchUp();
   } catch (error) {
     if (mine !== loading) return;
     view = null;
@@ -61,7 +65,7 @@ async function load() {
 function build() {
   const bar = find('bar');
   const { facts } = view;
-  const groups = CHAPTERS.map((name, chapter) => {
+  const groups = props.chapters.map((name, chapter) => {
     const own = steps().filter((step) => step.chapter === chapter);
     const group = node('div', undefined, { class: 'an-chapter' });
     group.style.setProperty('--steps', own.length);
@@ -81,15 +85,16 @@ function build() {
 
 function show() {
   const step = steps()[now()];
-  find('place').textContent = `${CHAPTERS[step.chapter]} · step ${now() + 1} of ${steps().length}`;
+  find('place').textContent = `${props.chapters[step.chapter]} · step ${now() + 1} of ${steps().length}`;
   find('title').textContent = step.title;
   find('words').replaceChildren(...step.words.map((text) => node('p', text)));
   find('formulas').replaceChildren(...step.formulas.map(formula));
   find('paper').textContent = step.paper;
-  find('paper').href = step.url;
+  if (step.url) find('paper').href = step.url;
+  else find('paper').removeAttribute('href');
   find('shapes').replaceChildren(...step.shapes.map(shapeRow));
   root.querySelector('.an-shapes').hidden = !step.shapes.length;
-  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(SNIPPETS[name])));
+  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(props.snippets[name])));
   find('layer').value = view.at.layer;
   find('head').value = view.at.head;
   find('token').value = view.query;
@@ -107,6 +112,8 @@ function show() {
   root.querySelectorAll('.an-name').forEach((label, i) => label.classList.toggle('now', i === step.chapter));
   for (const button of root.querySelectorAll('[data-go]')) button.disabled = !steps()[here + +button.dataset.go];
   find('body').dataset.step = step.key;
+  view.failed = failed === view.value.run;
+  delete root.dataset.busy;
   find('figure').replaceChildren(...DRAW[step.key](view).filter(Boolean));
   root.dataset.step = step.key;
   if (step.chapter === 4 && !view.slips) {
@@ -143,6 +150,7 @@ function choose(change, mine = true) {
   window.anatomyChoice = wanted;
   if (mine) publishChoice('anatomy', wanted);
   delete root.dataset.complete;
+  root.dataset.busy = 'yes';
   trigger('choose');
 }
 
@@ -151,15 +159,21 @@ onChoice('anatomy', ({ layer, head, query }) => {
   const change = { layer };
   if (typeof head === 'number') change.head = head;
   if (query >= 0 && query !== home) change.query = query;
-  if (inSight()) choose(change, false);
-  else waiting_for = change;
+  waiting_for = { ...waiting_for, ...change };
+  window.anatomyChoice = { ...window.anatomyChoice, ...change };
+  catchUp();
 });
 
-new IntersectionObserver(() => {
+// A choice that was made elsewhere is followed as soon as this part is in sight.
+function catchUp() {
   if (!view || !inSight()) return;
   const change = waiting_for;
   waiting_for = null;
   if (change) choose(change, false);
+}
+new IntersectionObserver(() => {
+  catchUp();
+  if (view && inSight() && !root.dataset.complete) show(); // the slips may be wanted by now
 }).observe(root);
 
 root.addEventListener('click', (event) => {
@@ -188,7 +202,12 @@ function keys(event) {
 document.addEventListener('keydown', keys);
 
 // A failed call leaves what is shown; light and dark repaint it.
-element.addEventListener('anatomy:last', () => { if (view && !root.dataset.complete) { asked = ''; window.anatomyChoice = view.at; show(); } });
+element.addEventListener('anatomy:last', () => {
+  if (!view || root.dataset.complete) return;
+  window.anatomyChoice = view.at;
+  if (steps()[now()].chapter === 4 && !view.slips) failed = view.value.run;
+  show();
+});
 new MutationObserver(() => { if (view && inSight()) show(); }).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 watch('value', load);
 load();

@@ -59,16 +59,18 @@ DRAW.softmax = (view) => {
 DRAW.mix = (view) => {
   const { choice, facts } = view;
   const d = facts.head_width;
-  const scale = scaleOf(choice.best_v.data);
+  const scale = reachOf(choice.best_v.data);
   const best = [...choice.best.data];
   const lines = best.map((token, i) => {
-    const name = token < facts.prefix.length ? facts.prefix[token] : placeOf(facts, token).replace('row ', 'r').replace(', column ', ' c');
-    return strip(`${percent(choice.weights.data[token])} × ${name}`, rowOf(choice.best_v, i), { scale, count: 0, right: '' });
+    const front = token < facts.prefix.length;
+    return strip(` × ${percent(choice.weights.data[token])}${front ? ` ${facts.prefix[token]}` : ''}`, rowOf(choice.best_v, i), {
+      scale, count: 0, right: '', before: front ? node('span', '', { class: 'an-nopatch' }) : patchPicture(view, token - facts.prefix.length, 22),
+    });
   });
   return [
     captioned(stack(...lines), `Values of the ${best.length} largest shares`, `${inHead(view)}; ${d} numbers each`),
     sign(view.tokens > best.length ? `+ ${view.tokens - best.length} smaller ones =` : '='),
-    strip('mixture', rowOf(choice.mixed, view.at.head), { scale: scaleOf(rowOf(choice.mixed, view.at.head)), count: 6 }),
+    strip('mixture', rowOf(choice.mixed, view.at.head), { scale: reachOf(rowOf(choice.mixed, view.at.head)), count: 6 }),
   ];
 };
 
@@ -94,7 +96,7 @@ DRAW.join = (view) => {
 };
 
 function addition(view, before, update, after, number) {
-  const scale = scaleOf(rowFor(view, after));
+  const scale = reachOf(rowFor(view, after));
   const factor = view.choice[`scale${number}`];
   const part = lengthOf(factor ? rowFor(view, update).map((v, i) => v * factor.data[i]) : rowFor(view, update)) / lengthOf(rowFor(view, before));
   return [

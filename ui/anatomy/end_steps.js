@@ -77,41 +77,44 @@ DRAW.answer = (view) => {
 
 // --- What goes wrong otherwise: before and after ---
 
-function cardOf({ name, top, likeness }, right, of) {
+function cardOf({ name, top, likeness, votes }, right, of, withVotes) {
   const made = node('div', undefined, { class: 'an-card' });
   made.append(node('h3', name));
   if (top.length) {
     made.append(answerList(top));
     const same = right && right.top.length && top[0].name === right.top[0].name;
-    if (right) made.append(note(same ? 'the same first answer' : 'another first answer'));
+    if (right) made.append(note(same ? 'The same first answer.' : 'Another first answer.'));
   } else made.append(note(of.classes ? 'The numbers grew beyond what a computer can hold: no answer.' : 'No head, so no answer.'));
-  if (right && likeness !== null) made.append(note(`patch tokens after the last block: likeness ${figure(likeness)} to the right ones`));
+  if (withVotes && votes.length) made.append(note(`Most patches: ${votes.map((v) => `${v.name} ${v.count}`).join(', ')}`));
+  if (right && likeness !== null) made.append(note(`Last patch tokens: likeness ${figure(likeness)} to the right ones`));
   return made;
 }
 
 function cards(view, key) {
   const { right, cards: all } = view.slips;
-  return beside('cards', cardOf(right, null, view.facts), ...all[key].map((card) => cardOf(card, right, view.facts)));
+  const votes = key === 'batch';
+  return beside('cards', cardOf(right, null, view.facts, votes), ...all[key].map((card) => cardOf(card, right, view.facts, votes)));
 }
 
-const waiting = () => [node('p', 'Running the model wrongly on purpose …', { class: 'an-wait' })];
+const waiting = (view) => [node('p', view.failed ? 'This could not be computed. Another photo may work.' : 'Running the model wrongly on purpose …', { class: 'an-wait' })];
 
-DRAW.scramble = (view) => (!view.slips ? waiting() : [
+DRAW.scramble = (view) => (!view.slips ? waiting(view) : [
   beside('even', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'What was meant' }), captioned(bytesPicture(view.wrong.scrambled), 'What the model is shown')),
   cards(view, 'scramble'),
 ]);
 
 DRAW.batch = (view) => {
-  if (!view.slips) return waiting();
+  if (!view.slips) return waiting(view);
   const { wrong, right } = view.slips.neighbour_effect;
   const check = node('div', undefined, { class: 'an-check' });
-  const what = view.facts.classes ? 'a logit' : 'a number of the last tokens';
-  check.append(node('span', `largest change of ${what} when the neighbour changes, in the slip`), node('b', figure(wrong)), node('span', `attention within each photo, as it should be: ${figure(right)}`));
+  const logits = view.slips.turned !== undefined;
+  const turned = logits ? `; ${view.slips.turned} of ${view.facts.patches} patches then give another answer` : '';
+  check.append(node('span', `largest change of ${logits ? 'a token’s logit' : 'a number of the last tokens'} when the neighbour changes${turned}`), node('b', figure(wrong)), node('span', `as it should be, each photo by itself: ${figure(right)}`));
   const images = view.neighbours.map((image, i) => captioned(Object.assign(image.cloneNode(), { alt: '', className: 'an-small' }), `Neighbour ${i + 1}`));
   return [beside('five', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'Your photo' }), ...images), check, cards(view, 'batch')];
 };
 
-DRAW.nonorm = (view) => (!view.slips ? waiting() : [
+DRAW.nonorm = (view) => (!view.slips ? waiting(view) : [
   captioned(
     lineChart([{ name: 'as it should be', values: view.slips.norms.right, kind: 'c0' }, { name: 'norm thrown away', values: view.slips.norms.norm, kind: 'c1' }],
       { label: 'Mean length of the tokens by layer', log: true, height: 150 }),
@@ -120,8 +123,9 @@ DRAW.nonorm = (view) => (!view.slips ? waiting() : [
 ]);
 
 DRAW.each = (view) => {
-  if (!view.slips) return waiting();
-  const { agree, different, votes, right } = view.slips;
+  if (!view.slips) return waiting(view);
+  const { agree, different, right } = view.slips;
+  const { votes } = right;
   if (!view.wrong.every) return [note(view.facts.classes ? 'This head reads two things at once: single tokens have no logits.' : 'This model has no head.')];
   const list = node('ol', undefined, { class: 'an-final' });
   for (const { name, count } of votes) {
@@ -139,7 +143,7 @@ DRAW.each = (view) => {
   ];
 };
 
-DRAW.squash = (view) => (!view.slips ? waiting() : [
+DRAW.squash = (view) => (!view.slips ? waiting(view) : [
   beside('even', photoPicture(view, { grid: false, chosen: false, pick: false, title: 'Resized and cropped' }), captioned(bytesPicture(view.wrong.squashed), 'Squashed')),
   cards(view, 'squash'),
 ]);

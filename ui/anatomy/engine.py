@@ -31,8 +31,10 @@ class Choice:
 
     @classmethod
     def within(cls, wanted: dict, config, grid: tuple[int, int]) -> "Choice":
-        """The nearest choice that this model and grid have; what is not a number falls back: last layer, first head,
-        the patch in the middle."""
+        """The nearest choice that this model and grid have to `wanted` (layer, head, query).
+
+        What is missing or not a number from 0 falls back: to the last layer, the first head, the patch in the middle.
+        """
 
         def number(name: str, count: int, otherwise: int) -> int:
             value = wanted.get(name)
@@ -224,12 +226,16 @@ def cosine(x: Tensor, row: int) -> Tensor:
     return F.cosine_similarity(x, x[row : row + 1], dim=-1)
 
 
-def colours_of(image: Image.Image, preprocess: Preprocess, patch: int) -> Arrays:
+def colours_of(original: Image.Image, image: Image.Image, preprocess: Preprocess, patch: int) -> Arrays:
     """The crop [H W 3] as the browser draws it: patches [N C*P*P] as bytes, and the number that the model's input has
-    for each byte and channel [3 256]. Together they are exactly `patchify(pixels)`."""
+    for each byte and channel [3 256]. Together they are exactly `patchify(pixels)`. And the pixels in the middle of
+    the original [3 6 6] (fewer if it is smaller)."""
     codes = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)[None]  # [1 3 H W], bytes
+    x, y = max(0, original.width // 2 - 3), max(0, original.height // 2 - 3)
+    middle = original.convert("RGB").crop((x, y, min(x + 6, original.width), min(y + 6, original.height)))
     ramp = Image.fromarray(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))
     return {
         "patches": patchify(codes, patch)[0].numpy(),
         "levels": preprocess.normalise(ramp)[0, :, 0].numpy(),
+        "middle": np.array(middle).transpose(2, 0, 1),
     }

@@ -31,7 +31,7 @@ function signedCanvas(width, height, at, className) {
   return canvas;
 }
 
-const scaleOf = (values) => {
+const reachOf = (values) => {
   const sorted = Float32Array.from(values, Math.abs).sort();
   return sorted[Math.max(0, Math.ceil(0.995 * sorted.length) - 1)] || 1;
 };
@@ -54,9 +54,9 @@ function sheetPicture({ data, shape, scale }, { mark = -1, title, of, height = 1
 }
 
 // One row of numbers as colours, with what it is on the left and a figure about it on the right.
-function strip(label, values, { scale, parts = 0, right, count = 5 } = {}) {
+function strip(label, values, { scale, parts = 0, right, count = 5, before } = {}) {
   const made = node('div', undefined, { class: 'an-strip' });
-  const top = scale || scaleOf(values);
+  const top = scale || reachOf(values);
   const canvas = signedCanvas(values.length, 1, (i) => values[i] / top, 'an-crisp');
   canvas.setAttribute('role', 'img');
   canvas.setAttribute('aria-label', `${label}: ${some(values, 3)}`);
@@ -67,7 +67,9 @@ function strip(label, values, { scale, parts = 0, right, count = 5 } = {}) {
     cut.style.left = `${(100 * i) / parts}%`;
     bar.append(cut);
   }
-  made.append(node('span', label, { class: 'an-label' }), bar);
+  const name = node('span', label, { class: 'an-label' });
+  if (before) name.prepend(before);
+  made.append(name, bar);
   const line = node('div', undefined, { class: 'an-numbers' });
   if (count) line.append(node('code', some(values, count)));
   line.append(node('span', right === undefined ? `length ${figure(lengthOf(values))}` : right));
@@ -85,7 +87,7 @@ function captioned(content, title, note) {
 }
 
 // The crop with whatever lies over it; a click chooses a patch. `values` [patches] are drawn as a map.
-function photoPicture(view, { values, table = 'inferno', grid = true, title, note, chosen = true, signed = false, pick = true }) {
+function photoPicture(view, { values, table = 'inferno', grid = true, title, note, chosen = true, range = null, pick = true }) {
   const [rows, cols] = view.facts.grid;
   const unit = Math.max(1, Math.round(512 / Math.max(rows, cols)));
   const [width, height] = [cols * unit, rows * unit];
@@ -97,9 +99,9 @@ function photoPicture(view, { values, table = 'inferno', grid = true, title, not
   pen.filter = 'none';
   if (values) {
     pen.imageSmoothingEnabled = false;
-    const [low, high] = signed ? [-1, 1] : [0, scaleFor('clipped', [values], 0).high];
+    const [low, high] = range || [0, scaleFor('clipped', [values], 0).high];
     const placed = Float32Array.from(values, (v) => (v - low) / (high - low || 1));
-    pen.drawImage(mapImage(placed, 0, [rows, cols], { kind: 'linear', high: 1, low: 0 }, TABLES[table], 0.85, !signed), 0, 0, width, height);
+    pen.drawImage(mapImage(placed, 0, [rows, cols], { kind: 'linear', high: 1, low: 0 }, TABLES[table], 0.85, !range), 0, 0, width, height);
   }
   if (grid && unit > 5) {
     pen.strokeStyle = values ? 'rgba(255,255,255,.16)' : 'rgba(255,255,255,.5)';

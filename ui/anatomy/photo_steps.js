@@ -25,8 +25,32 @@ function wholePhoto(view, box) {
 
 DRAW.photo = (view) => {
   const [width, height] = view.value.photo_size;
-  return [captioned(wholePhoto(view), 'Your photo', `${height} × ${width} pixels × 3 colours = ${(height * width * 3).toLocaleString('en')} numbers`)];
+  const { middle } = view.colours;
+  const [, rows, cols] = middle.shape;
+  const close = bytesPicture(middle);
+  close.className = 'an-crisp an-close';
+  const planes = ['red', 'green', 'blue'].map((name, c) => captioned(plane(rowOf({ data: middle.data, shape: [3, rows * cols] }, c), cols, c), capital(name)));
+  return [
+    captioned(wholePhoto(view), 'Your photo', `${height} × ${width} pixels × 3 colours = ${(height * width * 3).toLocaleString('en')} numbers`),
+    beside('four', captioned(close, `${rows} × ${cols} pixels`, 'from the middle'), ...planes),
+  ];
 };
+
+// Bytes of one colour as a table of numbers.
+function plane(values, cols, channel) {
+  const table = node('table', undefined, { class: 'an-grid' });
+  const ink = [[220, 60, 50], [50, 150, 70], [50, 100, 220]][channel];
+  for (let i = 0; i < values.length; i += cols) {
+    const line = node('tr');
+    for (const value of values.slice(i, i + cols)) {
+      const cell = node('td', value);
+      cell.style.background = `rgba(${ink.join(',')},${(0.5 * value) / 255})`;
+      line.append(cell);
+    }
+    table.append(line);
+  }
+  return table;
+}
 
 DRAW.crop = (view) => {
   const [left, top, right, bottom] = view.value.box;
@@ -158,18 +182,23 @@ DRAW.positions = (view) => {
   const { facts, still, choice } = view;
   const patches = (array) => array.data.subarray(facts.prefix.length);
   const tokens = facts.patches + facts.prefix.length;
-  const top = scaleOf(choice.row_embedded.data);
+  const top = reachOf(choice.row_embedded.data);
   const three = [
     strip('token', choice.row_prefixed.data, { scale: top }), sign('+'), strip('position', choice.row_positions.data, { scale: top }), sign('='),
     strip('sum', Float32Array.from(choice.row_prefixed.data, (v, i) => v + choice.row_positions.data[i]), { scale: top }),
   ];
   return [
     beside(choice.fixed ? 'even' : 'one',
-      photoPicture(view, { values: patches(choice.positions), signed: true, table: 'viridis', title: facts.learned ? 'Learned' : 'This model’s own', note: 'likeness of places to the chosen one, −1 to 1' }),
-      choice.fixed && photoPicture(view, { values: patches(choice.fixed), signed: true, table: 'viridis', title: 'Fixed sine-cosine', note: 'the same question' })),
+      likeness(view, patches(choice.positions), facts.learned ? 'Learned' : 'This model’s own'),
+      choice.fixed && likeness(view, patches(choice.fixed), 'Fixed sine-cosine')),
     beside(still.fixed ? 'even' : 'one',
-      sheetPicture(still.positions, { mark: view.query, title: 'Learned', of: [tokens, facts.width], height: 90 }),
-      still.fixed && sheetPicture(still.fixed, { mark: view.query, title: 'Fixed', of: [tokens, facts.width], height: 90 })),
+      sheetPicture(still.positions, { mark: view.query, title: 'Their rows', of: [tokens, facts.width], height: 80 }),
+      still.fixed && sheetPicture(still.fixed, { mark: view.query, title: 'Their rows', of: [tokens, facts.width], height: 80 })),
     stack(...three),
   ];
 };
+
+function likeness(view, values, title) {
+  const low = Math.min(...values);
+  return photoPicture(view, { values, range: [low, 1], table: 'viridis', title, note: `likeness to the chosen place: dark ${figure(low)}, bright 1` });
+}

@@ -63,8 +63,8 @@ class Slips:
     logits: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     likeness: dict[str, float] = field(default_factory=dict)  # mean cosine of the last patch tokens with the right ones
     norms: dict[str, list[float]] = field(default_factory=dict)  # mean token norm after each layer
-    every: NDArray[np.float32] | None = None  # [N classes] logits of every token; None where single tokens have none
-    neighbour_effect: dict[str, float] = field(default_factory=dict)  # largest change of a logit (or last token number)
+    every: dict[str, NDArray[np.float32]] = field(default_factory=dict)  # [N classes], where single tokens have logits
+    neighbour_effect: dict[str, float] = field(default_factory=dict)  # "right", "wrong": see `slip`
 
 
 def run_wrong(model: ViT, x: Tensor, step) -> list[Tensor]:
@@ -86,6 +86,8 @@ def slip(
     """Every slip on the photo `pixels` [1 3 H W].
 
     `neighbours` [2 3 H W] take turns beside it in a batch of two; `careless` are the photo's pixels prepared wrongly.
+    Their effect is the largest change, between the two, of a logit of any of the photo's tokens, the head being on
+    every token as in the text; of a number of its last tokens where single tokens have no logits.
     Takes and returns CPU data.
     """
     model = MODELS.get(name).model.to(device)
@@ -93,6 +95,7 @@ def slip(
     grid = model.patch_embedding.grid_of(pixels)
     scrambled = as_photo(scramble(pixels, c.patch_size), c.patch_size, grid)
     result = Slips(scrambled[0].float().cpu().numpy())
+    single = c.classes > 0 and c.readout != "class_mean"  # whether the head can read one token
 
     def keep(variant: str, last: Tensor, right: Tensor) -> None:
         """`last`: the photo's tokens [1 N D] after the last block."""
@@ -100,6 +103,8 @@ def slip(
         result.likeness[variant] = float(torch.cosine_similarity(a, b, dim=-1).mean())
         if c.classes:
             result.logits[variant] = model.read_out(last)[0].float().cpu().numpy()
+        if single and (variant == "right" or variant.startswith("batch")):
+            result.every[variant] = head_on_every_token(model, last)[0].float().cpu().numpy()
 
     def norms(tokens: list[Tensor]) -> list[float]:
         return [float(x[0].norm(dim=-1).mean()) for x in tokens]
@@ -120,15 +125,13 @@ def slip(
             keep(f"batch{i}", ends[-1], right)
         keep("batch_alone", run_wrong(model, model.embed(pixels), across_the_batch)[-1], right)
         for who, pair in (("wrong", ends), ("right", ours)):
-            one, other = (model.read_out(x) if c.classes else x for x in pair)
+            one, other = (head_on_every_token(model, x) if single else x for x in pair)
             result.neighbour_effect[who] = float((one - other).abs().max())
 
         raw = run_wrong(model, model.embed(pixels), norm_thrown_away)
         keep("norm", raw[-1], right)
         result.norms["norm"] = norms(raw)
 
-        if c.classes and c.readout != "class_mean":
-            result.every = head_on_every_token(model, right)[0].float().cpu().numpy()
         for variant, wrong in careless.items():
             keep(variant, _last(model, wrong.to(device)), right)
     return result

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ui.anatomy import slips
-from vit import model, positions, preprocess
+from ui.anatomy import numbers, slips
+from vit import images, model, positions, preprocess
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +49,7 @@ def snippets() -> dict[str, Snippet]:
     init = embed.__init__
     s = Snippet.of
     return {
+        "read": s(images._eight_bit_rgb),
         "resize": s(p.__call__, "image = to_rgb", "return Prepared"),
         "normalise": s(p.normalise),
         "patchify": s(m.patchify),
@@ -75,7 +76,7 @@ def snippets() -> dict[str, Snippet]:
         "read_out": s(m.ViT.read_out),
         "classify": s(m.ClassificationHead.classify),
         "head": s(m.ClassificationHead.forward),
-        "layer_logits": s(m.ViT.layer_logits, "if tokens ==", "return torch.stack([self.read_out"),
+        "answer": s(numbers.best),
         "slip_scramble": s(slips.scramble),
         "slip_batch": s(slips.across_the_batch),
         "slip_norm": s(slips.norm_thrown_away),

@@ -11,6 +11,7 @@ from PIL import Image
 
 from ui import side
 from ui.anatomy.engine import Choice, colours_of, dissect
+from ui.anatomy.numbers import best
 from ui.anatomy.pack import Arrays, pack
 from ui.anatomy.slips import Slips, careless_ways, slip
 from ui.anatomy.steps import facts_of, steps
@@ -97,7 +98,7 @@ def describe(part: Part, subject: Subject, wanted: dict) -> Kept:
         files={
             "photo": part.picture(thumbnail, "photo.webp"),
             "crop": part.picture(subject.prepared.image, "crop.webp"),
-            "colours": packed(part, colours_of(subject.prepared.image, p, c.patch_size), "colours"),
+            "colours": packed(part, colours_of(subject.image, subject.prepared.image, p, c.patch_size), "colours"),
             "still": packed(part, inside.still, "still"),
             "layer": layer,
             "choice": packed(part, inside.choice, "choice"),
@@ -128,9 +129,9 @@ def with_slips(part: Part, subject: Subject, kept: Kept) -> Kept:
         "scrambled": as_bytes(found.scrambled, subject.preprocess),
         "squashed": (255 * careless["squash"][0]).round().byte().numpy(),
     }
-    if found.every is not None:
+    if "right" in found.every:
         answer = int(found.logits["right"].argmax())
-        arrays["every"] = torch.from_numpy(found.every).softmax(-1)[:, answer].numpy()  # [N]
+        arrays["every"] = torch.from_numpy(found.every["right"]).softmax(-1)[:, answer].numpy()  # [N]
     files = {"slips": packed(part, arrays, "slips")}
     for i, image in enumerate(images):
         small = subject.preprocess(image).image
@@ -141,15 +142,6 @@ def with_slips(part: Part, subject: Subject, kept: Kept) -> Kept:
 
 def _changed(kept: Kept, **fields) -> AnatomyData:
     return kept.data.model_copy(update={**fields, "look": secrets.token_hex(8)})
-
-
-def best(logits: NDArray[np.float32] | None, labels: tuple[str, ...], count: int = 3) -> list[dict]:
-    """The leading classes of logits [classes]: name, logit and share, best first; none where there are no numbers."""
-    if logits is None or not np.isfinite(logits).all():
-        return []
-    shares = torch.from_numpy(logits).double().softmax(-1).numpy()
-    order = np.argsort(-logits, kind="stable")[:count]
-    return [{"name": labels[i], "logit": round(float(logits[i]), 4), "share": float(shares[i])} for i in order]
 
 
 def neighbours(image: Image.Image) -> tuple[list[str], list[Image.Image]]:
@@ -167,11 +159,21 @@ def as_bytes(pixels: NDArray[np.float32], preprocess: Preprocess) -> NDArray[np.
 
 def told(found: Slips, subject: Subject, titles: list[str]) -> dict:
     """The slips in the form of cards: what was done, the first three answers, how like the last tokens are."""
-    labels = subject.pretrained.labels
+    labels, prefix = subject.pretrained.labels, subject.pretrained.model.config.prefix
+
+    def votes(variant: str) -> list[dict]:
+        """The classes that most patches answer, and how many do."""
+        if variant not in found.every:
+            return []
+        names, counts = np.unique(found.every[variant][prefix:].argmax(1), return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:3]
+        return [{"name": labels[names[i]], "count": int(counts[i])} for i in order]
 
     def card(variant: str, name: str) -> dict:
         top = best(found.logits.get(variant), labels)
-        return {"name": name, "top": top, "likeness": round(found.likeness[variant], 4)}
+        likeness = found.likeness[variant]
+        likeness = round(likeness, 4) if np.isfinite(likeness) else None
+        return {"name": name, "top": top, "likeness": likeness, "votes": votes(variant)}
 
     cards = {
         "scramble": [card("scramble", "reshape alone")],
@@ -186,13 +188,11 @@ def told(found: Slips, subject: Subject, titles: list[str]) -> dict:
         ],
     }
     facts: dict = {"norms": found.norms, "neighbour_effect": found.neighbour_effect}
-    if found.every is not None:
-        answers = found.every.argmax(1)
-        names, counts = np.unique(answers[subject.pretrained.model.config.prefix :], return_counts=True)
-        order = np.argsort(-counts, kind="stable")[:3]
+    if "right" in found.every:
+        answers = found.every["right"].argmax(1)
         facts["agree"] = int((answers == found.logits["right"].argmax()).sum())
         facts["different"] = len(np.unique(answers))
-        facts["votes"] = [{"name": labels[names[i]], "count": int(counts[i])} for i in order]
-        mean = best(found.every.mean(0), labels)
-        cards["each"] = [{"name": "the mean of all answers", "top": mean, "likeness": None}]
+        facts["turned"] = int((found.every["batch0"].argmax(1) != found.every["batch1"].argmax(1))[prefix:].sum())
+        mean = best(found.every["right"].mean(0), labels)
+        cards["each"] = [{"name": "the mean of all answers", "top": mean, "likeness": None, "votes": []}]
     return {"right": card("right", "as it should be"), "cards": cards, **facts}

@@ -15,6 +15,7 @@ def to_tokens(
     tokens = N + c.prefix
     cut = [1, C, rows, P, cols, P]
     fixed = c.positions != "learned"
+    rule = "sincos_1d" if c.positions == "sincos_1d" else "sincos_2d"
     return [
         Step(
             "photo",
@@ -28,7 +29,7 @@ def to_tokens(
             ("x ∈ {0, …, 255}^{ H × W × 3}",),
             "3.1",
             (Shape("photo", [photo[1], photo[0], 3], "rows, columns, colours"),),
-            ("resize",),
+            ("read",),
         ),
         Step(
             "crop",
@@ -39,7 +40,7 @@ def to_tokens(
                 "Size, crop and interpolation belong to the weights: another model wants others.",
             ),
             (f"x ∈ {{0, …, 255}}^{{ {H} × {W} × {C}}}",),
-            "3.1",
+            "weights",
             (Shape("picture", [H, W, C], "rows, columns, colours", "[224, 224, 3]"),),
             ("resize",),
         ),
@@ -54,7 +55,7 @@ def to_tokens(
                 "photos at once.",
             ),
             ("x̂_{c} = (x_{c} / 255 − μ_{c}) / σ_{c}",),
-            "3.1",
+            "weights",
             (Shape("pixels", s["pixels"], "batch, colours, rows, columns", "[1, 3, 224, 224]"),),
             ("normalise",),
         ),
@@ -147,11 +148,11 @@ def to_tokens(
                     else "Here they were learned."
                 ),
                 "The maps show how alike the rows of two places are, as the cosine of their angle: the chosen place "
-                "against all others. Beside the model's own, fixed sine-cosine positions in rows and columns; the "
-                "text describes those and then, like the paper, learns them."
+                "against all others. Beside the model's own, fixed sine-cosine positions, half of whose numbers (w) "
+                "tell the row and half the column; the text describes those and then, like the paper, learns them."
                 + (
                     ""
-                    if learned_at
+                    if learned_at or fixed
                     else " This photo's grid is not the one they were learned at, so they were resized."
                 )
                 + (" This model then normalises the sum, before the first block." if c.norm_before_blocks else ""),
@@ -160,14 +161,15 @@ def to_tokens(
                 "z_{0} = [x_{class}; x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}"
                 if c.class_token
                 else "z_{0} = [x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}",
-                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w}),  PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
+                "fixed (Vaswani et al. 2017): PE_{p, 2i} = sin(p / 10000^{2i/w})",
+                "PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
             ),
             "eq1",
             (
                 Shape("positions", s["positions"], "tokens, numbers", "[197, 768]"),
                 Shape("tokens", s["embedded"], "batch, tokens, numbers", "[1, 197, 768]"),
             ),
-            ("embed", "positions", "sincos_2d") + (("pre_norm",) if c.norm_before_blocks else ()),
+            ("embed", "positions", rule) + (("pre_norm",) if c.norm_before_blocks else ()),
         ),
     ]
 

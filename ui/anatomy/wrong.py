@@ -14,7 +14,7 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
     if one_by_one:
         many = (
             f"The text's head is applied to all tokens, so it returns {tokens} answers of {c.classes} numbers each, "
-            "where one was wanted. They do not agree."
+            "where one was wanted. Nothing makes them agree."
         )
     elif c.classes:
         many = (
@@ -25,6 +25,13 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
         many = "The text's head is applied to all tokens. This model has no head, so there is nothing to apply."
     reader = "the class token alone" if c.class_token else "the class token alone, and this model to the patches' mean"
     count = c.classes or "classes"
+    shapes = (Shape("logits", [1, tokens, c.classes], "batch, tokens, classes", "[1, 197, 1000]"),)
+    blind = ""
+    if c.readout.startswith("class") and c.readout != "class_mean":
+        blind = (
+            " And the class token meets nothing but other photos' class tokens, which start out the same: it never "
+            "sees a patch, so its answer is the same for every photo."
+        )
     return [
         Step(
             "scramble",
@@ -37,7 +44,7 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "The right-hand picture is what the model is then really shown. First the grid axes have to move in "
                 "front of the axes inside a patch.",
             ),
-            ("(C, rows, P, cols, P)  →  (rows, cols, C, P, P),  and only then flatten",),
+            ("(C, rows, P, cols, P)  →  (rows, cols, C, P, P),", "and only then flatten"),
             "3.1",
             (Shape("scrambled", s["patches"], "batch, not patches, numbers", "[1, 196, 768]"),),
             ("slip_scramble", "patchify"),
@@ -50,10 +57,10 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "PyTorch's nn.MultiheadAttention takes the first axis for the sequence unless it is told batch_first. "
                 "Handed [photos, tokens, numbers], it lets tokens of different photos attend to each other, and no "
                 "token to its own photo.",
-                "The same photo is then answered differently depending on which photo lies beside it in the batch. "
-                "With one photo alone, every token attends to itself only.",
+                "The patches of one photo then answer differently depending on which photo lies beside it in the "
+                "batch. With one photo alone, every token attends to itself only." + blind,
             ),
-            ("at each place A ∈ ℝ^{ photos × photos},  where  A ∈ ℝ^{ tokens × tokens} in each photo was meant",),
+            ("A ∈ ℝ^{ photos × photos}  at each place,", "instead of  A ∈ ℝ^{ tokens × tokens}  in each photo"),
             "A6",
             (
                 Shape("attention here", s["attention"], "batch, heads, queries, keys"),
@@ -83,14 +90,13 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
             "The head on every token",
             (
                 many,
-                f"The paper attaches the head to {reader}. Asked on purpose, though, the answers of the patches make a "
-                "map of where a class is seen.",
+                f"The paper attaches the head to {reader}. Asked on purpose, the patches' answers can be drawn as a "
+                "map. Whether it shows where a class is depends on the model: its head was never trained on single "
+                "patches.",
             ),
             (f"logits ∈ ℝ^{{ {tokens} × {count}}}  instead of  ℝ^{{ {count}}}",),
             "eq4",
-            (Shape("logits", [1, tokens, c.classes], "batch, tokens, classes", "[1, 197, 1000]"),)
-            if one_by_one
-            else (),
+            shapes if one_by_one else (),
             ("slip_head", "read_out"),
         ),
         Step(
@@ -104,7 +110,7 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "and on the photo.",
             ),
             ("x / 255  instead of  (x / 255 − μ) / σ",),
-            "3.1",
+            "weights",
             (Shape("pixels", s["pixels"], "batch, colours, rows, columns", "[1, 3, 224, 224]"),),
             ("slip_squash", "resize"),
         ),

@@ -10,9 +10,9 @@ import gradio as gr
 from gradio.data_classes import FileData, GradioModel
 from PIL import Image
 
+import ui.explain.engine as engine
 import visualize
 from ui.component import Part
-from ui.explain import engine
 from ui.explain.engine import Opened
 from ui.export import manifest
 from ui.models import checkpoint_of, known, largest_side, usual_side

@@ -1,7 +1,7 @@
 // The gallery: one card for each method, built once for a photo and filled as answers arrive.
 
-function makeCard(method, { pick, compute }) {
-  const card = node('article', undefined, { class: 'ex-card', 'data-method': method.name });
+function makeCard(method, { pick, compute, seeds }) {
+  const card = node('article', undefined, { class: method.baseline ? 'ex-card blind' : 'ex-card', 'data-method': method.name });
   const face = node('button', undefined, { type: 'button', class: 'ex-face', 'aria-pressed': 'false' });
   const frame = node('span', undefined, { class: 'ex-frame' });
   const canvas = node('canvas', undefined, { 'aria-hidden': 'true' });
@@ -9,13 +9,15 @@ function makeCard(method, { pick, compute }) {
   frame.append(canvas, wait);
   const name = node('span', method.label, { class: 'ex-name' });
   const rank = node('span', '', { class: 'ex-rank' });
-  const strip = svgNode('svg', { viewBox: '0 0 120 14', class: 'ex-worth', 'aria-hidden': 'true' });
+  const strip = svgNode('svg', { viewBox: '0 0 120 14', preserveAspectRatio: 'xMinYMid', class: 'ex-worth', 'aria-hidden': 'true' });
   const areas = node('span', '', { class: 'ex-areas' });
   const top = node('span', undefined, { class: 'ex-top' });
+  if (method.baseline) name.append(' ', node('span', 'baseline', { class: 'ex-tag' }));
   top.append(name, rank);
   face.append(frame, top, strip, areas);
   face.addEventListener('click', () => pick(method.name));
-  const words = node('p', method.limits, { class: 'ax-note ex-limits' });
+  const means = method.name === 'random' ? ` Its areas are the mean of ${seeds} such maps.` : '';
+  const words = node('p', `${method.limits}${means}`, { class: 'ax-note ex-limits' });
   card.append(face, words);
   if (method.link) {
     words.append(' ', node('a', 'Paper', { href: method.link, target: '_blank', rel: 'noopener', 'aria-label': `Paper: ${method.paper}` }));
@@ -87,7 +89,7 @@ function drawMatrix(table, names, labels, numbers) {
     row.append(title);
     names.forEach((other, j) => {
       const r = numbers[i][j];
-      const cell = node('td', r === null ? '–' : r.toFixed(2).replace('-', '−').replace('0.', '.'), { title: `${labels[name]} and ${labels[other]}` });
+      const cell = node('td', r === null ? '–' : rho(r).replace('0.', '.'), { title: `${labels[name]} and ${labels[other]}` });
       cell.style.setProperty('--r', r === null ? 0 : Math.abs(r));
       cell.className = i === j ? 'self' : r < 0 ? 'against' : 'with';
       row.append(cell);

@@ -17,7 +17,7 @@ function makeChooser(box, choose) {
     const wanted = text.trim().toLowerCase();
     if (!wanted) return order;
     const found = order.filter((i) => names[i].toLowerCase().includes(wanted));
-    const first = found.filter((i) => names[i].toLowerCase().startsWith(wanted));
+    const first = found.filter((i) => ` ${names[i].toLowerCase()}`.includes(` ${wanted}`)); // a word that begins so
     return [...first, ...found.filter((i) => !first.includes(i))];
   }
 

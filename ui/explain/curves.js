@@ -9,7 +9,7 @@ function drawCurves(svg, { lines, randoms, centre, view, at }) {
   const patches = counts[counts.length - 1];
   const highest = Math.max(...every.flatMap((s) => [...s.insertion_curve, ...s.deletion_curve]));
   const top = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1].find((edge) => highest <= edge) || 1;
-  const [upper, lower] = [18, 108];
+  const [upper, lower] = [18, 104];
   const y = (p) => lower - (lower - upper) * (p / top);
   for (const [name, left, title] of [['insertion', 30, 'insertion ↑'], ['deletion', 196, 'deletion ↓']]) {
     const right = left + 140;
@@ -22,7 +22,7 @@ function drawCurves(svg, { lines, randoms, centre, view, at }) {
       if (name === 'insertion') svg.append(tick);
     }
     for (const [share, anchor] of [[0, 'start'], [1, 'end']]) {
-      svg.append(svgNode('text', { x: left + share * 140, y: 120, class: 'tick', 'text-anchor': anchor }, share ? 'all patches' : 'none'));
+      svg.append(svgNode('text', { x: left + share * 140, y: 117, class: 'tick', 'text-anchor': anchor }, share ? 'all patches' : 'none'));
     }
     if (randoms.length) {
       const edge = (pick) => counts.map((c, k) => `${x(c).toFixed(1)},${y(pick(...randoms.map((s) => s[`${name}_curve`][k]))).toFixed(1)}`);

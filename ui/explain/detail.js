@@ -17,6 +17,7 @@ function showDetail(find, { method, map, score, view, at, photo, blurred, colour
   scrub.max = counts ? counts.length - 1 : 14;
   scrub.value = at;
   find('chance').textContent = '';
+  find('chance-name').textContent = '';
   if (!width) return;
   pen.clearRect(0, 0, width, height);
   if (!has) {
@@ -33,8 +34,9 @@ function showDetail(find, { method, map, score, view, at, photo, blurred, colour
     else drawInserted(pen, width, height, photo, blurred, map.order, count, grid);
     const [start, now] = [score[`${view}_curve`][0], score[`${view}_curve`][at]];
     find('chance').textContent = percent(now);
+    find('chance-name').textContent = name;
     const done = view === 'deletion' ? 'covered with the photo’s mean colour' : 'uncovered on a blurred photo';
-    find('said').textContent = `${count} of ${patches} patches ${done}, the map’s brightest first. “${name}”: ${percent(start)} before, ${percent(now)} now.`;
+    find('said').textContent = `${count} of ${patches} patches ${done}, the map’s brightest first: from ${percent(start)} to ${percent(now)}.`;
   }
   canvas.setAttribute('aria-label', view === 'map' ? `The photo under the map of ${method.label}` : `The photo with patches changed, ${method.label}`);
   scrub.setAttribute('aria-valuetext', counts ? `${counts[at]} of ${patches} patches` : '');

@@ -21,6 +21,9 @@ function aim(target, rival) {
   state.total = 0;
   state.at = 0;
   state.asked = [];
+  for (const known of [maps, scores, checks, agreements]) {
+    for (const [key, found] of known) if (!found || found.again) known.delete(key);
+  }
   delete root.dataset.complete;
   classChooser.set(target);
   rivalChooser.set(rival);
@@ -62,11 +65,11 @@ async function load() {
     return undefined;
   }
   root.style.setProperty('--aspect', `${here.grid[1]} / ${here.grid[0]}`);
-  const places = { quick: [], blind: [], slow: [] };
+  const places = { quick: [], slow: [] };
   for (const method of here.methods) {
-    const parts = makeCard(method, { pick, compute });
+    const parts = makeCard(method, { pick, compute, seeds: here.seeds });
     here.cards[method.name] = parts;
-    places[method.baseline ? 'blind' : method.slow ? 'slow' : 'quick'].push(parts.card);
+    places[method.slow ? 'slow' : 'quick'].push(parts.card);
   }
   for (const [name, cards] of Object.entries(places)) find(name).replaceChildren(...cards);
   delete find('matrix').dataset.key;
@@ -199,7 +202,7 @@ listen('explorer:begin', () => begin('Looking at the photo …', 'busy'));
 listen('explorer:last', () => { if (!here) load(); });
 listen('explain:failed', () => {
   if (!pending) return;
-  keep(pending, { error: 'The server could not compute this. Try again later.' });
+  keep(pending, { error: 'The server could not compute this. Choose the class again for another try.', again: true });
   pending = null;
   pump();
 });

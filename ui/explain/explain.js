@@ -68,15 +68,17 @@ function pump() {
   redraw();
 }
 
+// An error stands in the place of what was asked; one that may pass (`again`) is forgotten at the next choice of a class.
 function keep(question, answer) {
+  const failed = answer.error ? { error: answer.error, again: answer.again } : null;
   if (question.what === 'map') {
-    if (answer.error) return maps.set(question.key, { error: answer.error });
+    if (failed) return maps.set(question.key, failed);
     const values = mapFrom(answer.map);
     return maps.set(question.key, { id: question.key, values, order: orderOf(values), ...spread(values) });
   }
-  if (question.what === 'score') return scores.set(question.key, answer.error ? { error: answer.error } : answer.score);
-  if (question.what === 'agreement') return agreements.set(question.key, answer.error ? null : { names: question.names, numbers: answer.agreement });
-  return checks.set(question.key, answer.error ? { error: answer.error } : { value: answer.value });
+  if (question.what === 'score') return scores.set(question.key, failed || answer.score);
+  if (question.what === 'agreement') return agreements.set(question.key, failed ? null : { names: question.names, numbers: answer.agreement });
+  return checks.set(question.key, failed || { value: answer.value });
 }
 
 function redraw() {
@@ -161,7 +163,7 @@ function showVerdict(name, scored, labels, bar, busy, left) {
     find('verdict').textContent = verdictOf(labels, judged, bar, name);
     find('rule').textContent = ruleOf(bar, here.probabilities, state.target);
   } else {
-    find('verdict').textContent = `Measuring which of these maps finds what makes this “${name}” …`;
+    find('verdict').textContent = `Measuring how well these maps order the patches for “${name}” …`;
     find('rule').textContent = 'For each map, patches are shown and covered in its order, and the class’s probability is watched.';
   }
 }

@@ -6,8 +6,12 @@ const worth = (score) => score.insertion - score.deletion;
 // Three decimals; small areas keep two digits that mean something.
 function area(x) {
   if (Math.abs(x) >= 0.0095 || x === 0) return x.toFixed(3).replace('-', '−');
+  if (Math.abs(x) < 1e-5) return '0.000';
   return Number(x.toPrecision(2)).toString().replace('-', '−');
 }
+
+// A rank correlation; −0.00 is 0.00.
+const rho = (r) => (Math.abs(r) < 0.005 ? 0 : r).toFixed(2).replace('-', '−');
 
 function listed(names) {
   if (names.length < 2) return names.join('');
@@ -41,23 +45,32 @@ function ranksOf(scores) {
   return ranks;
 }
 
+// Which maps beat both baselines, which at least the random maps, and which neither.
 function verdictOf(labels, scores, bar, name) {
-  const good = [...scores].filter(([, s]) => better(s, bar)).sort(([, a], [, b]) => worth(b) - worth(a)).map(([n]) => labels[n]);
-  const rest = [...scores].filter(([, s]) => !better(s, bar)).map(([n]) => labels[n]);
-  const one = (many, a, b) => (many.length === 1 ? a : b);
-  if (!good.length) return `None of these maps finds “${name}” better than both baselines here: do not trust them on this photo.`;
-  const first = `${listed(good)} ${one(good, 'finds', 'find')} what makes this “${name}” better than both baselines.`;
-  return rest.length ? `${first} ${listed(rest)} ${one(rest, 'does', 'do')} not.` : `${first} No map here fails that test.`;
+  const sorted = [...scores].sort(([, a], [, b]) => worth(b) - worth(a));
+  const those = (test) => sorted.filter(([, score]) => test(score)).map(([method]) => labels[method]);
+  const good = those((score) => better(score, bar));
+  const half = those((score) => !better(score, bar) && worth(score) > bar.high);
+  const rest = those((score) => !better(score, bar) && worth(score) <= bar.high);
+  const verb = (many, one, more) => `${listed(many)} ${many.length === 1 ? one : more}`;
+  const words = [
+    good.length
+      ? `For “${name}”, ${verb(good, 'puts', 'put')} the patches in a better order than both baselines.`
+      : `For “${name}”, no map here puts the patches in a better order than both baselines.`,
+  ];
+  if (half.length) words.push(`${verb(half, 'beats', 'beat')} the random maps, but not a blob in the middle.`);
+  if (rest.length) words.push(`${verb(rest, 'does', 'do')} not even beat the random maps.`);
+  return words.join(' ');
 }
 
 function ruleOf(bar, shares, target) {
-  const test = `Better means: insertion minus deletion is above the centre blob’s (${area(bar.centre)}) and above all ` +
+  const test = `A better order: insertion minus deletion is above the centre blob’s (${area(bar.centre)}) and above all ` +
     `${bar.seeds} random maps’ (${area(bar.low)} to ${area(bar.high)}). One photo is one sample.`;
   const share = shares[target];
   return share < 0.01 ? `${test} The model gives this class only ${percent(share)} here, so the areas are small and say little.` : test;
 }
 
-// Average ranks are not needed here: only which pair agrees most and least.
+// Which two of these maps are most alike, and which least.
 function agreementWords(names, labels, numbers) {
   let most = null;
   let least = null;
@@ -70,13 +83,13 @@ function agreementWords(names, labels, numbers) {
     }
   }
   if (!most || most === least) return '';
-  const pair = ({ r, i, j }) => `${labels[names[j]]} and ${labels[names[i]]} (${r.toFixed(2).replace('-', '−')})`;
+  const pair = ({ r, i, j }) => `${labels[names[j]]} and ${labels[names[i]]} (${rho(r)})`;
   return `Most alike: ${pair(most)}. Least alike: ${pair(least)}.`;
 }
 
 // What the two checks say: rank correlations, 1 for the same order of patches.
 function checkWords(what, r, label) {
-  const value = r.toFixed(2).replace('-', '−');
+  const value = rho(r);
   if (what === 'stability') {
     const calm = r >= 0.8 ? 'It hardly changes' : r >= 0.5 ? 'It changes somewhat' : 'It changes a lot';
     return `${calm} when the photo is mirrored or shifted a little: rank correlation ${value}.`;

@@ -1,6 +1,7 @@
 """The explorer: a photo under its attention map, drawn by the browser. Its HTML, CSS and scripts lie beside this."""
 
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 
 import visualize
 from ui import transport
+from ui.address import example_of
 from ui.component import Part
 from ui.engine import Analysis
+from ui.export import manifest
 
 BUILT_IN = (  # on the photos of benchmarks/accuracy.py
     "This small built-in model names one test photo in three rightly; DeiT-Tiny, in the list above, six in seven."
@@ -31,6 +34,9 @@ class ExplorerData(GradioModel):
     heads: int  # planes are the heads, then the rollout up to that layer
     grid: list[int]  # rows and columns of patches
     prefix: list[str]  # names of the tokens in front of the patches
+    quantiles: list[list[float]]  # [2][101]: of all weights on patches, of all rollouts on patches
+    facts: dict  # the manifest of the exports
+    example: str  # file name of the example that this photo is, "" for a photo of the visitor's own
     model: str
     note: str  # how far this model's predictions can be trusted, "" if nothing needs saying
     patch: int
@@ -52,12 +58,40 @@ def _course(shares: NDArray[np.float32]) -> list[int]:
     return [c.first, c.settled, *c.flips]
 
 
+def quantiles(weights: Iterable[NDArray[np.float32]], most: int = 400_000) -> list[float]:
+    """The 101 quantiles of arrays of weights taken together: every n-th weight is read so that `most` are sorted, but
+    the last quantile is the largest of all."""
+    arrays = list(weights)
+    step = max(1, sum(a.size for a in arrays) // most)
+    sample = np.quantile(np.concatenate([a.ravel()[::step] for a in arrays]), np.linspace(0, 1, 101))
+    return [*(float(f"{q:.6g}") for q in sample[:-1]), max(float(a.max()) for a in arrays)]
+
+
 class Explorer(Part):
-    """Shows an `Analysis`; emits "export" when the visitor asks for all numbers."""
+    """Shows an `Analysis`; emits "export" with the options of the moment when the visitor asks for all numbers.
+
+    `budget`: bytes of decoded attention that the browser may hold; further layers are fetched when they are looked at.
+    """
 
     data_model = ExplorerData
     folder = Path(__file__).parent
-    scripts = ("numbers.js", "draw.js", "panels.js", "timeline.js", "explorer.js", "events.js")
+    scripts = (
+        "numbers.js",
+        "store.js",
+        "draw.js",
+        "panels.js",
+        "timeline.js",
+        "explorer.js",
+        "controls.js",
+        "matrix.js",
+        "play.js",
+        "address.js",
+        "save.js",
+        "events.js",
+    )
+
+    def __init__(self, value=None, *, budget: int = 96_000_000, **kwargs) -> None:
+        super().__init__(value, budget=budget, **kwargs)
 
     def postprocess(self, value: Analysis | ExplorerData | None):
         if value is None or isinstance(value, ExplorerData):
@@ -85,6 +119,12 @@ class Explorer(Part):
             heads=len(a.planes[0]) - 1,
             grid=list(a.grid),
             prefix=prefix_names(a.pretrained.model.config),
+            quantiles=[
+                quantiles(p[:-1, :, a.prefix :] for p in a.planes),
+                quantiles(p[-1, :, a.prefix :] for p in a.planes),
+            ],
+            facts=manifest(a),
+            example=example_of(a.original),
             model=a.pretrained.checkpoint.name,
             note=BUILT_IN if a.pretrained.checkpoint.source == "embedded" else "",
             patch=a.pretrained.model.config.patch_size,

@@ -1,19 +1,34 @@
 // From numbers to pixels: the photo under its map, the crop, the picture for download.
 
+let backdrop = null; // the photo as it stands under a map, kept because filters are slow
+let onePixelEach = null; // the map as an image of one pixel per patch
+
+function backdropOf(photo, width, height) {
+  if (!backdrop || backdrop.photo !== photo || backdrop.canvas.width !== width || backdrop.canvas.height !== height) {
+    const canvas = Object.assign(document.createElement('canvas'), { width, height });
+    const pen = canvas.getContext('2d');
+    pen.imageSmoothingQuality = 'high';
+    pen.filter = 'grayscale(.75) brightness(.62)';
+    pen.drawImage(photo, 0, 0, width, height);
+    backdrop = { photo, canvas };
+  }
+  return backdrop.canvas;
+}
+
 // The photo, darkened and desaturated by the same amount whatever the map, then the map, the grid and the query.
 function drawPicture(pen, width, height, view) {
   const [rows, cols] = view.grid;
   const cell = [width / cols, height / rows];
+  const mapped = view.values && view.opacity > 0;
   pen.clearRect(0, 0, width, height);
   pen.imageSmoothingEnabled = true;
   pen.imageSmoothingQuality = 'high';
-  pen.filter = view.values && view.opacity > 0 ? 'grayscale(.75) brightness(.62)' : 'none';
-  pen.drawImage(view.photo, 0, 0, width, height);
-  pen.filter = 'none';
-  if (view.values && view.opacity > 0) {
+  pen.drawImage(mapped ? backdropOf(view.photo, width, height) : view.photo, 0, 0, width, height);
+  if (mapped) {
     pen.imageSmoothingEnabled = view.smooth;
-    const tiny = mapImage(view.values, view.prefix, view.grid, view.scale, view.table, view.opacity, true);
-    pen.drawImage(tiny, 0, 0, width, height);
+    onePixelEach ||= document.createElement('canvas');
+    mapImage(view.values, view.prefix, view.grid, view.scale, view.table, view.opacity, true, onePixelEach);
+    pen.drawImage(onePixelEach, 0, 0, width, height);
   }
   if (view.lines) {
     pen.strokeStyle = 'rgba(255, 255, 255, .28)';
@@ -28,8 +43,21 @@ function drawPicture(pen, width, height, view) {
     return [(i % cols) * cell[0], Math.floor(i / cols) * cell[1], cell[0], cell[1]];
   };
   const line = Math.max(2, width / 220);
+  for (const sink of view.sinks) if (sink >= view.prefix) cross(pen, box(sink), Math.max(1, line / 2));
   if (view.pointed >= view.prefix && view.pointed !== view.query) outline(pen, box(view.pointed), 'rgba(255,255,255,.8)', 1);
   if (view.query >= view.prefix) outline(pen, box(view.query), '#fff', line);
+}
+
+// A patch that was left out.
+function cross(pen, [x, y, w, h], width) {
+  pen.lineWidth = width;
+  pen.strokeStyle = 'rgba(255, 255, 255, .7)';
+  pen.beginPath();
+  pen.moveTo(x + w * 0.3, y + h * 0.3);
+  pen.lineTo(x + w * 0.7, y + h * 0.7);
+  pen.moveTo(x + w * 0.7, y + h * 0.3);
+  pen.lineTo(x + w * 0.3, y + h * 0.7);
+  pen.stroke();
 }
 
 // The whole photo, dim, with the part that the model saw at full brightness.
@@ -51,30 +79,44 @@ function drawCrop(canvas, photo, [width, height], [left, top, right, bottom]) {
   pen.strokeRect(left * fit + ratio / 2, top * fit + ratio / 2, Math.max(1, w * fit - ratio), Math.max(1, h * fit - ratio));
 }
 
-// What is seen, at twice the size, above a line that says what it is.
-function drawExport(view, caption) {
-  const [rows, cols] = view.grid;
-  const width = 896;
-  const height = Math.round((width * rows) / cols);
-  const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = height + 72;
+// What is seen, each picture `side` pixels wide, above lines that say what it is.
+function drawExport(views, side, caption) {
+  const [rows, cols] = views[0].grid;
+  const height = Math.round((side * rows) / cols);
+  const gap = views.length > 1 ? 16 : 0;
+  const width = views.length * side + gap;
+  const narrow = width < 720; // the bar then stands below the words
+  const foot = 56 + 22 * views.length + (narrow ? 56 : 0);
+  const canvas = Object.assign(document.createElement('canvas'), { width, height: height + foot });
   const pen = canvas.getContext('2d');
-  drawPicture(pen, width, height, view);
   pen.fillStyle = '#16161a';
-  pen.fillRect(0, height, width, 72);
-  const ramp = pen.createLinearGradient(width - 244, 0, width - 24, 0);
-  stopsOf(view.table).forEach((colour, i, all) => ramp.addColorStop(i / (all.length - 1), colour));
-  pen.fillStyle = ramp;
-  pen.fillRect(width - 244, height + 16, 220, 14);
+  pen.fillRect(0, 0, width, height + foot);
+  views.forEach((view, i) => {
+    const one = Object.assign(document.createElement('canvas'), { width: side, height });
+    drawPicture(one.getContext('2d'), side, height, view);
+    pen.drawImage(one, i * (side + gap), 0);
+  });
+  const room = narrow ? width - 48 : width - 320;
   pen.fillStyle = '#f4f4f5';
   pen.font = '15px system-ui, sans-serif';
-  pen.fillText(caption.what, 24, height + 30, width - 300);
+  caption.what.forEach((line, i) => pen.fillText(line, 24, height + 32 + 22 * i, room));
   pen.fillStyle = '#a1a1aa';
   pen.font = '13px system-ui, sans-serif';
-  pen.fillText(caption.how, 24, height + 54, width - 300);
-  pen.fillText(caption.low, width - 244, height + 54);
+  pen.fillText(caption.how, 24, height + 32 + 22 * views.length, room);
+  const [x, y, w] = [narrow ? 24 : width - 244, height + (narrow ? foot - 56 : 18), 220];
+  const ramp = pen.createLinearGradient(x, 0, x + w, 0);
+  stopsOf(views[0].table).forEach((colour, i, all) => ramp.addColorStop(i / (all.length - 1), colour));
+  pen.fillStyle = ramp;
+  pen.fillRect(x, y, w, 14);
+  pen.fillStyle = '#a1a1aa';
+  pen.fillText(caption.low, x, y + 34);
+  if (caption.even !== null) {
+    pen.fillStyle = '#fff';
+    pen.fillRect(x + caption.even * w - 1, y - 3, 2, 20);
+    if (caption.even > 0.25 && caption.even < 0.7) pen.fillText('even', x + caption.even * w - 12, y + 34);
+  }
+  pen.fillStyle = '#a1a1aa';
   pen.textAlign = 'right';
-  pen.fillText(caption.high, width - 24, height + 54);
+  pen.fillText(caption.high, x + w, y + 34);
   return canvas;
 }

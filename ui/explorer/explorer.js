@@ -3,25 +3,49 @@
 const root = element.querySelector('.ax');
 const find = (role) => root.querySelector(`[data-role="${role}"]`);
 const picture = find('picture');
+const panes = [picture, find('second')];
 const slider = find('layer');
 
 let data = null; // what the server sent
 let photo = null;
-let layers = []; // decoded layers, filled from the last to the first
+let store = null; // the layers
 let run = 0; // counts loads, so that a late answer for an old photo is dropped
 let frame = 0;
-let player = 0;
+let told = ''; // the layer that the words and controls are about
+let shown = null; // what the canvas shows, for the downloads
 const state = {
   layer: 0, head: 'mean', method: 'attention', direction: 'from',
-  query: 0, pinned: false, pointed: -1,
+  views: [{ query: 0, pinned: false }], // one, or two that are compared
   timeline: 'belief', // what is drawn over the layers: the answer, or the read-out token
-  colormap: 'inferno', scale: 'clipped', range: 'map', opacity: 0.8, lines: false, smooth: true,
+  active: 0, // the one that heads, tiles and keys speak of
+  pointed: -1,
+  colormap: 'inferno', scale: 'clipped', range: 'map', opacity: 0.8, lines: false, smooth: true, sinks: false,
 };
 
 const home = () => (data && data.prefix.length ? 0 : -1);
 const tokensOf = () => data.prefix.length + data.grid[0] * data.grid[1];
-const planeChoice = (head) => (state.method === 'rollout' ? data.heads : head);
-const mapOf = (layer, head) => fused(layer, data.heads, planeChoice(head), state.query, state.direction, data.prefix.length);
+const viewNow = () => state.views[state.active];
+const planesOf = (method) => (method === 'rollout' ? [data.heads] : [...Array(data.heads).keys()]);
+const sinksNow = (layer, method = state.method) => (state.sinks ? sinksOf(layer, planesOf(method)) : []);
+
+// Every head's map of a query, or the one map of the rollout; then the one that is chosen.
+function mapsOf(layer, query, method = state.method) {
+  const { direction } = state;
+  const prefix = data.prefix.length;
+  const sinks = sinksNow(layer, method);
+  return planesOf(method).map((plane) =>
+    withoutSinks(weightsOf(layer, plane, query, direction, prefix), layer, plane, query, direction, prefix, sinks));
+}
+
+function chosenOf(each, head = state.head) {
+  return each.length === 1 ? each[0] : typeof head === 'number' ? each[head] : combine(each, head);
+}
+
+// One scale for each picture ("map"), for all heads of the layer, or for everything of this photo.
+function scaleFrom(maps, each, method = state.method) {
+  if (state.range === 'all') return scaleOf(state.scale, data.quantiles[method === 'rollout' ? 1 : 0]);
+  return scaleFor(state.scale, state.range === 'layer' ? [...each, ...maps] : maps, data.prefix.length);
+}
 
 function veil(text, kind) {
   root.dataset.state = kind;
@@ -35,132 +59,113 @@ function redraw() {
 function draw() {
   frame = 0;
   if (!data || !photo) return;
-  const prefix = data.prefix.length;
-  const layer = layers[state.layer];
+  const layer = store.get(state.layer);
+  tellLayer();
+  markControls();
+  find('second-frame').hidden = state.views.length < 2;
+  root.classList.toggle('compares', state.views.length > 1);
+  if (!layer) {
+    shown = null;
+    showMissing();
+    return;
+  }
+  const looks = state.views.map(({ query }) => {
+    const each = mapsOf(layer, query);
+    return { query, each, values: chosenOf(each) };
+  });
+  const scale = scaleFrom(looks.map((one) => one.values), looks.flatMap((one) => one.each));
+  const sinks = sinksNow(layer);
+  shown = { looks, scale, sinks };
+  looks.forEach((one, i) => drawPicture(panes[i].getContext('2d'), panes[i].width, panes[i].height, sight(one, scale, sinks)));
+  showScale(scale);
+  showHeads(looks[state.active].each, state.range === 'map' ? null : scale);
+  showTiles(looks[state.active].values, sinks);
+  showReadout(looks, sinks);
+  showSinks(sinks);
+  find('sentence').textContent = wordsFor(looks, sinks);
+  showMatrix();
+}
+
+// Everything that one picture needs.
+function sight(one, scale, sinks) {
+  return {
+    photo, grid: data.grid, prefix: data.prefix.length, table: TABLES[state.colormap], values: one.values, scale, sinks,
+    query: one.query, pointed: state.pointed, opacity: state.opacity, lines: state.lines, smooth: state.smooth,
+  };
+}
+
+// What changes with the layer only.
+function tellLayer() {
   const depth = data.layers.length;
+  const now = `${data.run} ${state.layer} ${state.timeline}`;
+  if (told === now) return;
+  told = now;
   slider.value = state.layer + 1;
   slider.setAttribute('aria-valuetext', `layer ${state.layer + 1} of ${depth}`);
   find('layer-name').textContent = `${state.layer + 1} of ${depth}`;
   showAnswers(find, data, state.layer);
   showTimeline(find, data, state, goTo);
-  markControls();
-  if (!layer) {
-    drawPicture(picture.getContext('2d'), picture.width, picture.height, { ...look(), values: null });
-    find('sentence').textContent = `Layer ${state.layer + 1} is on its way.`;
-    return;
+}
+
+const FAILED = {
+  expired: 'The server has let go of this photo’s numbers. Drop the photo again to see them.',
+  incomplete: 'The attention of this photo arrived damaged. Drop the photo again.',
+  unreachable: 'The server cannot be reached. Check the connection and drop the photo again.',
+};
+
+function showMissing() {
+  for (const [i, { query }] of state.views.entries()) {
+    const view = { ...sight({ query, values: null }, null, []), pointed: -1 };
+    drawPicture(panes[i].getContext('2d'), panes[i].width, panes[i].height, view);
   }
-  const values = mapOf(layer, state.head);
-  const heads = state.method === 'rollout' ? [] : [...Array(data.heads).keys()];
-  const each = heads.map((head) => mapOf(layer, head));
-  const scale = state.range === 'layer' && each.length ? scaleFor(state.scale, each, prefix) : scaleFor(state.scale, [values], prefix);
-  const view = { ...look(), values, scale };
-  drawPicture(picture.getContext('2d'), picture.width, picture.height, view);
-  showScale(scale);
-  showHeads(layer, each, state.range === 'layer' ? scale : null);
-  showTiles(values);
-  find('sentence').textContent = sentenceFor(data, state, values);
-  shown = { view, values, scale };
-}
-
-let shown = null; // what the canvas shows, for the download and the spoken read-out
-
-function look() {
-  return {
-    photo, grid: data.grid, prefix: data.prefix.length, table: TABLES[state.colormap],
-    query: state.query, pointed: state.pointed, opacity: state.opacity, lines: state.lines, smooth: state.smooth,
-  };
-}
-
-const showRamp = () => find('ramp').style.setProperty('--colours', stopsOf(TABLES[state.colormap]));
-
-const SCALE_WORDS = { linear: 'linear', clipped: 'brightest 1% clipped', log: 'logarithmic' };
-
-function showScale(scale) {
-  find('scale-high').textContent = scale.kind === 'clipped' && scale.top > scale.high ? `≥ ${percent(scale.high)}` : percent(scale.high);
-  find('scale-low').textContent = scale.low > 0 ? `≤ ${percent(scale.low)}` : '0';
-  find('scale-name').textContent = SCALE_WORDS[scale.kind];
-  const even = place(1 / tokensOf(), scale);
-  const mark = find('uniform');
-  find('ramp').style.setProperty('--even', `${100 * even}%`);
-  mark.hidden = scale.high < 1 / tokensOf();
-  mark.title = `An even share of attention: 1/${tokensOf()} = ${percent(1 / tokensOf())}`;
-}
-
-function showHeads(layer, each, common) {
-  const prefix = data.prefix.length;
-  const rolled = state.method === 'rollout';
-  find('heads').classList.toggle('off', rolled);
-  for (const button of find('heads').children) {
-    const choice = /^\d+$/.test(button.dataset.head) ? +button.dataset.head : button.dataset.head;
-    button.setAttribute('aria-pressed', String(!rolled && choice === state.head));
-    button.disabled = rolled;
-    if (rolled) continue;
-    const values = typeof choice === 'number' ? each[choice] : mapOf(layer, choice);
-    drawSmall(button.querySelector('canvas'), values, prefix, data.grid, common || scaleFor(state.scale, [values], prefix), TABLES[state.colormap]);
-  }
-}
-
-function showTiles(values) {
-  for (const tile of find('tiles').children) {
-    const token = +tile.dataset.token;
-    tile.setAttribute('aria-pressed', String(token === state.query));
-    tile.querySelector('b').textContent = token < 0 ? '' : percent(values[token]);
-  }
-}
-
-function markControls() {
-  for (const button of root.querySelectorAll('[data-set]')) {
-    button.setAttribute('aria-pressed', String(state[button.dataset.set] === button.dataset.value));
-  }
-  const back = root.querySelector('[data-act="home"]');
-  back.classList.toggle('off', !state.pinned || state.query === home());
-  back.textContent = home() < 0 ? 'back to all patches' : 'back to class token';
-}
-
-function buildControls() {
-  const tile = (token, name) => {
-    const made = node('button', undefined, { type: 'button', 'data-token': token, title: `Ask from ${tokenName(data, token)}` });
-    made.append(node('span', name), node('b'));
-    return made;
-  };
-  const tiles = data.prefix.map((name, token) => tile(token, name));
-  find('tiles').replaceChildren(...(tiles.length ? tiles : [tile(-1, 'all patches')]));
-  const head = (choice, name) => {
-    const made = node('button', undefined, { type: 'button', 'data-head': choice });
-    made.append(node('canvas'), node('span', name));
-    return made;
-  };
-  const many = data.heads > 1 ? ['mean', 'max', 'min'].map((c) => head(c, c)) : [];
-  find('heads').replaceChildren(...many, ...Array.from({ length: data.heads }, (_, h) => head(h, `${h + 1}`)));
-  const count = many.length + data.heads;
-  find('heads').style.setProperty('--columns', count > 15 ? Math.ceil(count / 2) : count);
-  slider.max = data.layers.length;
+  clearNumbers();
+  const words = FAILED[store.failure(state.layer)];
+  find('sentence').textContent = words ? `Layer ${state.layer + 1}: ${words}` : `Layer ${state.layer + 1} is on its way.`;
 }
 
 function goTo(layer) {
   state.layer = Math.min(data.layers.length - 1, Math.max(0, layer));
+  store.look(state.layer);
   redraw();
 }
 
-function say() { // for screen readers: only after a choice, not at every move of the pointer
+// After a choice, not at every move of the pointer: screen readers, the other parts of the page and the address follow.
+function chose() {
+  redraw();
+  if (!data) return;
+  publishChoice('explorer', { layer: state.layer, head: state.head, query: viewNow().query });
   requestAnimationFrame(() => requestAnimationFrame(() => { find('spoken').textContent = find('sentence').textContent; }));
+  writeAddress();
 }
 
-function ask(token, pinned) {
-  state.query = token;
-  state.pinned = pinned;
-  redraw();
+function ask(token, pinned, at = state.active) {
+  state.views[at] = { query: token, pinned };
+  state.active = at;
+}
+
+// A second picture beside the first: the first keeps its query, the second follows the pointer until it is pinned.
+function compare(token) {
+  if (state.views.length > 1) {
+    state.views.pop();
+    state.active = 0;
+  } else {
+    state.views[0].pinned = true;
+    state.views.push({ query: token ?? home(), pinned: token !== undefined });
+    state.active = 1;
+  }
+  chose();
 }
 
 function fit() {
   if (!data) return;
   const ratio = window.devicePixelRatio || 1;
-  const width = Math.round(picture.clientWidth * ratio);
-  const height = Math.round((width * data.grid[0]) / data.grid[1]);
-  if (width && (picture.width !== width || picture.height !== height)) {
-    picture.width = width;
-    picture.height = height;
-    draw();
+  for (const canvas of panes) {
+    const width = Math.round(canvas.clientWidth * ratio);
+    const height = Math.round((width * data.grid[0]) / data.grid[1]);
+    if (width && (canvas.width !== width || canvas.height !== height)) {
+      [canvas.width, canvas.height] = [width, height];
+      draw();
+    }
   }
 }
 
@@ -169,8 +174,12 @@ function begin(text) {
   run++;
   stop();
   delete root.dataset.complete;
-  data = photo = shown = null;
-  layers = [];
+  if (store) store.close();
+  data = photo = store = shown = null;
+  Object.assign(state, { views: [{ query: 0, pinned: false }], active: 0, pointed: -1 });
+  find('second-frame').hidden = true;
+  root.classList.remove('compares');
+  find('spoken').textContent = '';
   veil(text, 'busy');
 }
 
@@ -184,82 +193,45 @@ async function load() {
   begin('Opening the photo …');
   const mine = run;
   try {
-    const [planes, tokens, depth] = [value.heads + 1, value.prefix.length + value.grid[0] * value.grid[1], value.layers.length];
+    const tokens = value.prefix.length + value.grid[0] * value.grid[1];
+    const last = value.layers.length - 1;
     const open = async (file) => {
       const image = new Image();
       image.src = file.url;
       await image.decode();
       return image;
     };
-    const [crop, whole, last] = await Promise.all([
-      open(value.image), open(value.photo), fetchLayer(value.layers[depth - 1].url, planes, tokens),
-    ]);
+    const layers = openStore(value.layers, value.heads + 1, tokens, props.budget, (l) => arrived(mine, l));
+    store = layers;
+    const images = Promise.all([open(value.image), open(value.photo)]);
+    images.catch(() => {}); // told below, after the layer's own error
+    await layers.want(last);
+    const [crop, whole] = await images;
     if (mine !== run) return;
     data = value;
     photo = crop;
-    layers = Array(depth);
-    layers[depth - 1] = last;
     if (typeof state.head === 'number' && state.head >= data.heads) state.head = 'mean';
-    Object.assign(state, { layer: depth - 1, query: home(), pinned: false, pointed: -1 });
+    Object.assign(state, { layer: last, views: [{ query: home(), pinned: false }] });
     root.style.setProperty('--aspect', `${data.grid[1]} / ${data.grid[0]}`);
     root.style.setProperty('--ratio', data.grid[1] / data.grid[0]);
     buildControls();
-    const [left, top, right, bottom] = data.box;
-    drawCrop(find('crop'), whole, data.photo_size, data.box);
-    find('crop-note').textContent = `The model saw the bright part (${Math.round(right - left)} × ${Math.round(bottom - top)} of ` +
-      `${data.photo_size[0]} × ${data.photo_size[1]} pixels) as ${data.image_size[0]} × ${data.image_size[1]}.`;
+    showCrop(whole);
+    restoreAddress();
     root.dataset.state = 'ready';
+    store.look(state.layer);
     fit();
     draw();
-    say();
-    for (let l = depth - 2; l >= 0; l--) {
-      const layer = await fetchLayer(value.layers[l].url, planes, tokens);
-      if (mine !== run) return;
-      layers[l] = layer;
-      if (l === state.layer) draw();
-    }
-    root.dataset.complete = value.run;
+    chose();
+    if ((await layers.fill()) && mine === run) root.dataset.complete = value.run;
   } catch (error) {
     if (mine !== run) return;
-    const words = {
-      expired: 'The server has let go of this photo’s numbers. Drop the photo again to see them.',
-      incomplete: 'The attention of this photo arrived damaged. Drop the photo again.',
-    };
     data = null;
-    veil(words[error.message] || 'The server cannot be reached. Check the connection and drop the photo again.', 'error');
+    veil(FAILED[error.message] || FAILED.unreachable, 'error');
   }
 }
 
-function stop() {
-  clearInterval(player);
-  player = 0;
-  root.querySelector('[data-act="play"]').setAttribute('aria-pressed', 'false');
-}
-
-function play() {
-  if (player) return stop();
-  if (!data) return;
-  if (state.layer === data.layers.length - 1) goTo(0);
-  root.querySelector('[data-act="play"]').setAttribute('aria-pressed', 'true');
-  player = setInterval(() => {
-    goTo(state.layer + 1);
-    if (state.layer === data.layers.length - 1) stop();
-  }, 450);
-}
-
-function savePicture() {
-  if (!shown) return;
-  const head = state.method === 'rollout' ? 'rollout' : typeof state.head === 'number' ? `head ${state.head + 1}` : `${state.head} of heads`;
-  const verb = state.direction === 'from' ? 'what it looks at' : 'who looks at it';
-  const canvas = drawExport(shown.view, {
-    what: `${capital(tokenName(data, state.query))}: ${verb}`,
-    how: `${data.model} · layer ${state.layer + 1} of ${data.layers.length} · ${head} · ${SCALE_WORDS[shown.scale.kind]} scale`,
-    low: find('scale-low').textContent,
-    high: find('scale-high').textContent,
-  });
-  canvas.toBlob((blob) => {
-    const link = node('a', undefined, { href: URL.createObjectURL(blob), download: `attention-layer-${state.layer + 1}.png` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
+function arrived(mine, layer) {
+  if (mine !== run || !data) return;
+  showArrived();
+  if (layer === state.layer) draw();
 }

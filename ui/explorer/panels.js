@@ -38,31 +38,37 @@ function showAnswers(find, data, layer) {
 function sentenceFor(data, view, values) {
   const { query, pointed, direction, method } = view;
   const prefix = data.prefix.length;
-  const patches = data.grid[0] * data.grid[1];
-  const tokens = prefix + patches;
-  let target = pointed >= 0 && pointed !== query ? pointed : -1;
-  if (target < 0) {
-    target = prefix;
-    for (let i = prefix; i < values.length; i++) if (values[i] > values[target]) target = i;
-  }
+  const target = targetOf(view, values, prefix);
+  const { weight, even, rank } = figuresOf(data, values, target);
   const place = target === query ? 'itself' : tokenName(data, target);
-  const times = values[target] * tokens;
-  const even = times >= 10 ? `${times.toFixed(0)} times an even share` : `${times.toFixed(1)} times an even share`;
-  const rank = target >= prefix ? `, rank ${rankOf(values, prefix, target)} of ${patches}` : '';
-  const who = capital(tokenName(data, query));
-  const weight = `${percent(values[target])} (${even}${rank})`;
+  const numbers = `${weight} (${even} times an even share${rank ? `, rank ${rank}` : ''})`;
   const flow = method === 'rollout';
   const first = target === pointed ? '' : 'most ';
-  let text;
-  if (direction === 'from') {
-    text = flow
-      ? `Followed back through all layers up to this one, ${tokenName(data, query)} draws ${first}on ${place}: ${weight}.`
-      : `${who} looks ${first}at ${place}: ${weight}.`;
-    let own = 0;
-    for (let i = 0; i < prefix; i++) own += values[i];
-    if (prefix) text += ` ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
-  } else {
-    text = `${capital(tokenName(data, target))} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${target === query ? 'itself' : tokenName(data, query)}: ${weight}.`;
+  if (direction === 'to') {
+    const seen = target === query ? 'itself' : tokenName(data, query);
+    return `${capital(tokenName(data, target))} ${flow ? 'draws' : 'looks'} ${first}${flow ? 'on' : 'at'} ${seen}: ${numbers}.`;
   }
-  return text;
+  const text = flow
+    ? `Followed back through all layers up to this one, ${tokenName(data, query)} draws ${first}on ${place}: ${numbers}.`
+    : `${capital(tokenName(data, query))} looks ${first}at ${place}: ${numbers}.`;
+  const own = values.subarray(0, prefix).reduce((sum, value) => sum + value, 0);
+  if (!prefix || (view.sinks && !own)) return text; // nothing beside the image, or all of it left out
+  return `${text} ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
+}
+
+// The token that the numbers are about: the one under the pointer, else the patch with the largest weight.
+function targetOf({ query, pointed }, values, prefix) {
+  return pointed >= 0 && pointed !== query ? pointed : strongestOf(values, prefix);
+}
+
+// One weight in numbers: share, multiples of an even share (1/N), and its rank among the patches.
+function figuresOf(data, values, token) {
+  const prefix = data.prefix.length;
+  const patches = data.grid[0] * data.grid[1];
+  const times = values[token] * (prefix + patches);
+  return {
+    weight: percent(values[token]),
+    even: times.toFixed(times >= 10 ? 0 : 1),
+    rank: token >= prefix ? `${rankOf(values, prefix, token)} of ${patches}` : '',
+  };
 }
