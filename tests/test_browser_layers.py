@@ -185,6 +185,7 @@ def test_the_tab_follows_the_photo_and_keeps_what_was_chosen(visit):
     v.page.locator("#layers [data-pick=sort]").select_option("entropy 1")
     before = v.page.evaluate(OPEN, "#layers")
     v.put(PHOTOS[1])
+    v.page.wait_for_function("() => document.querySelector('#layers .ax').dataset.state === 'busy'")  # the old one goes
     v.page.wait_for_function(
         "old => ![undefined, old].includes(document.querySelector('#layers [data-complete]')?.dataset.complete)",
         arg=before,

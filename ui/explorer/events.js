@@ -163,6 +163,7 @@ element.addEventListener('explorer:last', () => {
 onChoice('explorer', ({ layer, head, query }) => {
   if (!data) return;
   if (headChoices().includes(head)) state.head = head;
+  if (typeof head === 'number') state.method = 'attention'; // rollout has no heads
   if (query < tokensOf()) ask(query < 0 ? home() : query, query >= 0 && query !== home());
   stop();
   goTo(layer);
@@ -177,15 +178,6 @@ function showOptions() {
   }
   showRamp();
 }
-
-// Another part of the page chose a layer and a head: the explorer goes there.
-onChoice('explorer', ({ layer, head, query }) => {
-  if (!data) return;
-  stop();
-  Object.assign(state, { head, method: 'attention' });
-  goTo(layer);
-  ask(query, query !== home());
-});
 
 for (const name of Object.keys(TABLES)) root.querySelector('[data-pick="colormap"]').append(node('option', name, { value: name }));
 showOptions();
