@@ -39,11 +39,11 @@ COLUMNS = {  # what is measured, and whether more is better
     "lerf_morf": ("LeRF − MoRF ↑", 1),
 }
 BASELINES = tuple(name for name, method in METHODS.items() if method.baseline)
-# What is measured: label in the table, method and options. Beside the methods as they stand, AttnLRP's own comparison.
+# What is measured: label in the table, method and options. Beside the methods as they stand, AttnLRP in full.
 ROWS: dict[str, tuple[str, str, dict]] = {name: (method.label, name, {}) for name, method in METHODS.items()}
 ROWS |= {
-    "attnlrp-cp": ("AttnLRP, attention held constant", "attnlrp", {"attention": "cp"}),
-    "attnlrp-epsilon": ("LRP with the ε-rule alone", "attnlrp", {"gamma": 0, "gamma_patches": 0}),
+    "attnlrp": ("AttnLRP with γ", "lrp", {"attention": "attnlrp"}),
+    "attnlrp-epsilon": ("AttnLRP without γ", "lrp", {"attention": "attnlrp", "gamma": 0, "gamma_patches": 0}),
 }
 
 

@@ -69,14 +69,14 @@ def free_port() -> int:
         return s.getsockname()[1]
 
 
-def start_app(*flags: str, **environment: str) -> tuple[subprocess.Popen, str]:
-    """`python app.py` in a process of its own, ready to answer: the process and the page's address."""
+def start_app(*flags: str, script: str = "app.py", **environment: str) -> tuple[subprocess.Popen, str]:
+    """`python app.py`, or another script, in a process of its own, ready to answer: the process and its address."""
     port = free_port()
-    command = [sys.executable, "app.py", "--port", str(port), *flags]
+    command = [sys.executable, script, "--port", str(port), *flags]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

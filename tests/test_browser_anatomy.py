@@ -4,17 +4,13 @@ import json
 
 import numpy as np
 import pytest
-import torch
+from browsing import BROWSER, PHOTOS, Visit
+from conftest import start_app
 from safetensors.torch import save_file
-from test_browser import NEW_RUN, PHOTOS, Visit, open_host, visit  # noqa: F401
 
 import vit
-from vit.images import open_image
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
-]
+pytestmark = BROWSER
 READY = """([step, look]) => {
   const root = document.querySelector('#anatomy .anatomy[data-complete]');
   return root && root.dataset.state === 'ready' && (!step || root.dataset.step === step) && root.dataset.look !== look;
@@ -32,8 +28,16 @@ class Anatomy:
 
     def __init__(self, visitor: Visit) -> None:
         self.visitor, self.page = visitor, visitor.page
-        self.page.get_by_role("tab", name="Anatomy").click()
+        self.open()
         self.wait()
+
+    def open(self) -> None:
+        """Choose the tab; on a narrow page it is behind "More tabs"."""
+        tab = self.page.get_by_role("tab", name="Anatomy")
+        if not tab.count():
+            self.page.get_by_label("More tabs").click()
+            tab = self.page.locator(".overflow-dropdown").get_by_role("button", name="Anatomy")
+        tab.click()
 
     def wait(self, step: str = "", look: str = "") -> None:
         self.page.wait_for_function(READY, arg=[step, look], timeout=60_000)
@@ -60,16 +64,8 @@ class Anatomy:
         self.wait(look=before)
 
 
-@pytest.fixture(scope="module")
-def opening():
-    """What the model computes for the photo that the page opens with."""
-    pretrained = vit.load(vit.available()[0])
-    with torch.no_grad():
-        return pretrained, pretrained.model.trace(pretrained.preprocess(open_image(PHOTOS[0])).pixels)
-
-
-def test_the_arrow_keys_lead_through_all_steps(visit, opening):  # noqa: F811
-    pretrained, output = opening
+def test_the_arrow_keys_lead_through_all_steps(visit, opening):
+    pretrained, output, _ = opening
     a = Anatomy(visit())
     keys = a.keys
     assert len(keys) == 25
@@ -87,7 +83,9 @@ def test_the_arrow_keys_lead_through_all_steps(visit, opening):  # noqa: F811
         assert a.page.locator("#anatomy .an-source pre").first.inner_text().strip()
         assert a.page.locator("#anatomy .an-formula").first.inner_text().strip()
         link = a.page.locator("#anatomy [data-an=paper]")
-        assert "2010.11929" in (link.get_attribute("href") or "")
+        own = key in ("crop", "normalise", "answer", "squash")  # steps that the paper does not describe
+        assert ("Not in the paper" in link.inner_text()) is own
+        assert ("2010.11929" in (link.get_attribute("href") or "")) is not own
         if key == "flatten":
             assert "[1, 256, 588]" in a.text("shapes")
             assert "[1, 196, 768]" in a.text("shapes")
@@ -104,8 +102,8 @@ def test_the_arrow_keys_lead_through_all_steps(visit, opening):  # noqa: F811
     a.wait(keys[-2])
 
 
-def test_the_numbers_on_the_tab_are_the_models(visit, opening):  # noqa: F811
-    _, output = opening
+def test_the_numbers_on_the_tab_are_the_models(visit, opening):
+    _, output, _ = opening
     a = Anatomy(visit())
     a.go("softmax")
     middle = 1 + 8 * 16 + 8
@@ -117,8 +115,8 @@ def test_the_numbers_on_the_tab_are_the_models(visit, opening):  # noqa: F811
     assert float(a.page.locator("#anatomy .an-check b").inner_text().split(" ")[0]) < 10
 
 
-def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # noqa: F811
-    _, output = opening
+def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):
+    _, output, _ = opening
     a = Anatomy(visit())
     a.go("patches")
     box = a.page.locator("#anatomy .an-pick").bounding_box()
@@ -127,8 +125,8 @@ def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # 
     a.change(lambda: a.page.locator("#anatomy .an-pick").click(position=at))
     assert a.page.locator("#anatomy [data-an=token]").evaluate("s => s.selectedOptions[0].text") == "row 5, column 3"
     a.go("scores")
-    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option("3"))
-    a.change(lambda: a.page.locator("#anatomy [data-an=head]").select_option("2"))
+    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option(index=3))
+    a.change(lambda: a.page.locator("#anatomy [data-an=head]").select_option(index=2))
     assert json.loads(a.page.evaluate("() => JSON.stringify(window.explorerChoice)")) == {
         "layer": 3,
         "head": 2,
@@ -137,10 +135,11 @@ def test_a_click_chooses_a_patch_for_all_steps_and_the_page(visit, opening):  # 
     a.go("softmax")
     weights = output.attentions[3][0, 2, 1 + 4 * 16 + 2]
     cells = a.page.locator("#anatomy .an-grid td").all_inner_texts()
-    np.testing.assert_allclose([float(c) for c in cells], 100 * weights[1:].numpy(), atol=0.0501)
+    exact = 100 * weights[1:].numpy()
+    assert (np.abs(np.array([float(c) for c in cells]) - exact) <= np.where(exact < 9.9, 0.0501, 0.501)).all()
 
 
-def test_a_choice_made_elsewhere_is_followed(visit):  # noqa: F811
+def test_a_choice_made_elsewhere_is_followed(visit):
     a = Anatomy(visit())
     publish = """choice => {
       window.explorerChoice = choice;
@@ -156,7 +155,23 @@ def test_a_choice_made_elsewhere_is_followed(visit):  # noqa: F811
     assert a.page.locator("#anatomy [data-an=token]").input_value() == "20"
 
 
-def test_another_photo_while_the_tab_is_in_sight(visit):  # noqa: F811
+def test_the_explorers_choice_comes_along_and_goes_back(visit):
+    v = visit()
+    v.layer(4)
+    v.page.locator('#explorer [data-head="1"]').click()
+    v.pin(5, 7)
+    a = Anatomy(v)
+    a.go("scores")
+    assert "layer 4, head 2" in a.page.locator("#anatomy .an-figure").inner_text()
+    assert a.page.locator("#anatomy [data-an=token]").evaluate("s => s.selectedOptions[0].text") == "row 5, column 7"
+    a.change(lambda: a.page.locator("#anatomy [data-an=layer]").select_option(index=8))
+    a.page.get_by_role("tab", name="Explore").click()
+    v.settle()
+    assert v.text("layer-name") == "9 of 12"
+    assert v.text("sentence").startswith("The patch in row 5, column 7")
+
+
+def test_another_photo_while_the_tab_is_in_sight(visit):
     v = visit()
     a = Anatomy(v)
     a.go("photo")
@@ -168,10 +183,10 @@ def test_another_photo_while_the_tab_is_in_sight(visit):  # noqa: F811
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):  # noqa: F811
+def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):
     a = Anatomy(visit(viewport={"width": 390, "height": 844}, color_scheme=scheme, has_touch=True))
     for key in a.keys:
-        a.page.locator("#anatomy [data-an=jump]").select_option(key)
+        a.page.locator("#anatomy [data-an=jump]").select_option(value=key)
         a.wait(key)
         assert a.page.evaluate("() => document.documentElement.scrollWidth") <= 390, key
         over = """() => [...document.querySelectorAll('#anatomy .an-figure > *, #anatomy .an-words > *')]
@@ -179,7 +194,18 @@ def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):  # n
         assert a.page.evaluate(over) == 0, key
 
 
-def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):  # noqa: F811
+@pytest.fixture(scope="module")
+def open_host():
+    """A page whose host allows any file of weights."""
+    process, url = start_app("--any-model", "1")
+    yield url
+    process.kill()
+    process.wait(20)
+    if process.stdout:
+        process.stdout.close()
+
+
+def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):
     model = vit.ViT(vit.ViTConfig(image_size=64, width=64, depth=3, heads=1, hidden=64, classes=0, registers=2))
     names = {
         "patch_embedding.projection": "patch_embed.proj",
@@ -205,7 +231,7 @@ def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromi
         old = v.run
         v.page.locator("#model input").fill(str(path))
         v.page.locator("#model input").press("Enter")
-        v.page.wait_for_function(NEW_RUN, arg=old, timeout=60_000)
+        v.wait(old)
         a = Anatomy(v)
         keys = a.keys
         assert len(keys) == 24

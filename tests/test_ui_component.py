@@ -50,7 +50,9 @@ def test_the_joined_script_names_nothing_that_is_not_there(part: type[Part], tmp
         path = tmp_path / "joined.js"
         arguments = "element, trigger, props, server, watch"
         path.write_text(f"export function part({arguments}) {{\n{shared}\n{body}\nreturn {{ {offered} }};\n}}\n")
-        rules = [word for rule in ("no-undef", "no-unused-vars", "no-redeclare") for word in ("-D", rule)]
+        rules = [
+            word for rule in ("no-undef", "no-unused-vars", "no-redeclare", "prefer-const") for word in ("-D", rule)
+        ]
         config = Path(__file__).resolve().parents[1] / ".oxlintrc.json"
         done = subprocess.run([linter, "-c", config, "-A", "all", *rules, path], capture_output=True, text=True)
         return "" if done.returncode == 0 else done.stdout

@@ -7,7 +7,7 @@ from PIL import Image
 import vit
 from ui.component import colour_table
 from ui.engine import analyse
-from ui.explorer import Explorer, ExplorerData, prefix_names
+from ui.explorer import Explorer, ExplorerData, prefix_names, quantiles
 from ui.transport import unpack
 from visualize.render import COLORMAPS
 
@@ -43,6 +43,34 @@ def test_inferno_begins_and_ends_where_matplotlib_says():
     table = np.frombuffer(colour_table("inferno"), np.uint8).reshape(256, 3)
     assert table[0].tolist() == [0, 0, 4]
     assert table[-1].tolist() == [252, 255, 164]
+
+
+def test_quantiles_worked_by_hand():
+    # Of 0, 1, …, 200 the q-th of 101 quantiles is 2q.
+    assert quantiles([np.arange(101.0), np.arange(101.0, 201.0)]) == pytest.approx([2.0 * q for q in range(101)])
+
+
+def test_quantiles_of_a_sample_keep_the_largest():
+    weights = np.zeros(10_000, np.float32)
+    weights[4321] = 0.75
+    steps = quantiles([weights], most=100)
+    assert len(steps) == 101
+    assert (steps[0], steps[99], steps[100]) == (0, 0, 0.75)
+
+
+def test_scales_for_everything_are_of_weights_on_patches(analysis, data):
+    attention, rollout = data.quantiles
+    assert attention[100] == pytest.approx(max(p[:-1, :, 1:].max() for p in analysis.planes))
+    assert rollout[100] == pytest.approx(max(p[-1, :, 1:].max() for p in analysis.planes))
+    assert attention == sorted(attention)
+    everything = np.concatenate([p[:-1, :, 1:].ravel() for p in analysis.planes])
+    assert attention[50] == pytest.approx(np.median(everything), rel=0.1)
+
+
+def test_it_says_what_the_numbers_are_about_and_which_example_it_is(analysis, data):
+    assert data.example == ""
+    assert data.facts["photo_size"] == [160, 90]
+    assert data.facts["model"] == data.model
 
 
 def test_metadata_is_small_and_attention_lies_in_files(analysis, data):

@@ -29,6 +29,14 @@ def test_every_layer_is_there_and_exact_to_half_precision(analysis):
         facts = json.loads(str(file["manifest"]))
     assert facts["photo_sha256"] == fingerprint(analysis.original)
     assert facts["grid"] == list(analysis.grid)
+    assert facts["options"] == {}
+
+
+def test_what_was_chosen_on_the_page_stands_in_the_manifest(analysis):
+    with np.load(io.BytesIO(npz_bytes(analysis, {"layer": 3, "head": "mean"})), allow_pickle=False) as file:
+        facts = json.loads(str(file["manifest"]))
+    assert facts["options"] == {"layer": 3, "head": "mean"}
+    assert facts["made"].endswith("+00:00")
 
 
 def test_manifest_names_model_weights_and_versions(analysis):

@@ -38,6 +38,12 @@ def test_small_weights_beside_a_sink_survive():
     assert arrived[..., 1:].min() > 0.0003  # steps of equal size would round them all to nothing
 
 
+def test_the_same_attention_is_the_same_file():
+    # gzip usually writes the time of day into its header.
+    assert transport.pack(attention(1, 5)) == transport.pack(attention(1, 5))
+    assert transport.pack(attention(1, 5))[4:8] == bytes(4)
+
+
 def test_a_row_of_zeros_stays_zero():
     assert not transport.unpack(transport.pack(np.zeros((1, 2, 2), np.float32)), 1, 2).any()
 

@@ -154,5 +154,5 @@ def test_stability_of_one_row_of_patches_and_of_a_pinned_patch():
     with pytest.raises(ValueError, match="not about one patch"):
         stability(model, images(), "attention", query=(0, 1))
     assert stability(model, images(), "attention", query="class").shape == (2,)
-    with pytest.raises(ValueError, match="no method 'lrp'"):
-        stability(model, images(), "lrp")
+    with pytest.raises(ValueError, match="no method 'saliency'"):
+        stability(model, images(), "saliency")

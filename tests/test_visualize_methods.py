@@ -9,7 +9,7 @@ from vit.model import ViT
 
 NAMES = {
     *("attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"),
-    *("attnlrp", "integrated_gradients", "smoothgrad", "occlusion"),
+    *("lrp", "integrated_gradients", "smoothgrad", "occlusion"),
 }
 GRADIENT = [name for name, method in METHODS.items() if method.gradient]
 CONTRASTIVE = [name for name, method in METHODS.items() if method.contrastive]
@@ -98,8 +98,8 @@ def test_a_target_that_is_no_class_is_refused(target, sentence):
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"no method 'lrp'; there are attention, rollout"):
-        explain(tiny(), images(), "lrp")
+    with pytest.raises(ValueError, match=r"no method 'saliency'; there are attention, rollout"):
+        explain(tiny(), images(), "saliency")
     with pytest.raises(ValueError, match="chefer has no option 'layer'; its options are contrast"):
         explain(tiny(), images(), "chefer", layer=1)
     with pytest.raises(ValueError, match=r"multiples of the patch size"):

@@ -100,6 +100,15 @@ def test_entropy_by_hand():
     assert attention_entropy(torch.ones(1, 1, 1, 1)).item() == 0
 
 
+def test_entropy_has_gradients_and_leaves_the_attention_alone():
+    a = torch.tensor([[[[0.25, 0.75], [0.5, 0.5]]]], requires_grad=True)
+    attention_entropy(a).sum().backward()
+    expected = -(a.detach().log() + 1) / 2 / log(2)
+    assert a.grad is not None
+    torch.testing.assert_close(a.grad, expected)
+    assert a[0, 0, 0].tolist() == [0.25, 0.75]
+
+
 def test_locality_by_hand():
     assert locality(identity(1), GRID).item() == 1
     # Uniform over 15 patches and one prefix token: 4 corners see 4 patches, 8 borders 6, 3 inside 9.

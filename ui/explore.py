@@ -1,6 +1,7 @@
 """The first tab: the explorer. Everything updates without a button; nothing of the visitor's is lost by a failure."""
 
 import secrets
+from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
@@ -13,9 +14,14 @@ from ui.export import npz_bytes
 from ui.side import Side, example_photos
 from ui.tab import ONE_LANE, Visit
 
-# The page lets go of the old photo as soon as a new one is on its way.
+# The page lets go of the old photo as soon as a new one is on its way. Gradio tells some changes twice.
 _BEGIN = """(...given) => {
-  if (given[0]) document.querySelector('#explorer .ax')?.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
+  const explorer = document.querySelector('#explorer .ax');
+  const asked = JSON.stringify([given[0]?.path, given[1], given[2]]);
+  if (explorer && given[0] && explorer.dataset.asked !== asked) {
+    explorer.dataset.asked = asked;
+    explorer.dispatchEvent(new Event('explorer:begin', {bubbles: true}));
+  }
   return given;
 }"""
 # The same when the page opens; the address says what a link asks for.
@@ -40,7 +46,7 @@ def build(visit: Visit, tab: gr.Tab, side: Side, demo: gr.Blocks, line: gr.HTML,
     predictions = gr.Label(num_top_classes=5, visible=False)
     file = gr.File(visible=False)
     address = gr.Textbox(visible=False)
-    last_photo, last_model = gr.State(), gr.State(first)  # what this visitor last saw in full
+    last_photo, last_model, last_side = gr.State(), gr.State(first), gr.State()  # what this visitor last saw in full
     awaited = gr.State()  # a model that a link asks for, until it is loaded: the photo waits for it
 
     def analyze(image, model):
@@ -58,23 +64,18 @@ def build(visit: Visit, tab: gr.Tab, side: Side, demo: gr.Blocks, line: gr.HTML,
             gr.Warning(problem, title="Not all of this link can be shown", duration=12)
         if not (link.model or link.example):
             return *analyze_here(image, model, side), gr.skip(), gr.skip(), None
-        photo_now, model_now = (gr.skip() if wanted is None else wanted for wanted in (link.example, link.model))
-        return (
-            gr.skip(),
-            link.example or (image and image.info.get("source")),
-            gr.skip(),
-            gr.skip(),
-            photo_now,
-            model_now,
-            link.model,
-        )
+        seen: list[Any] = [gr.skip()] * 5
+        seen[1] = link.example or (image and image.info.get("source"))  # where a failure comes back to
+        placed = [gr.skip() if wanted is None else wanted for wanted in (link.example, link.model)]
+        return *seen, *placed, link.model
 
-    def analyze_photo(image, model, side, waits):
-        return (gr.skip(),) * 4 if waits else analyze_here(image, model, side)
+    def analyze_photo(image, model, side, waits, *last):
+        again = image is not None and (image.info.get("source"), model, side) == last
+        return (gr.skip(),) * 5 if waits or again else analyze_here(image, model, side)
 
     def analyze_here(image, model, side):
         analysis = None if image is None else look(image, model, settings, side)
-        return analysis, image and image.info.get("source"), model, secrets.token_hex(8)
+        return analysis, image and image.info.get("source"), model, side, secrets.token_hex(8)
 
     def load(model, progress=gr.Progress(track_tqdm=True)):
         ready(model, settings, progress)
@@ -87,10 +88,12 @@ def build(visit: Visit, tab: gr.Tab, side: Side, demo: gr.Blocks, line: gr.HTML,
             npz_bytes(analysis, event._data.get("options")), name, cache_dir=file.GRADIO_CACHE
         )  # deleted with the cache
 
-    outputs = [explorer, last_photo, last_model, visit.run]
+    last = [last_photo, last_model, last_side]
+    outputs = [explorer, *last, visit.run]
     quiet = {"js": _BEGIN, "show_progress": "hidden", "trigger_mode": "always_last", **ONE_LANE}
     opened = demo.load(open_link, [address, *visit.inputs], [*outputs, photo, model, awaited], **{**quiet, "js": _OPEN})
-    seen = gr.on([photo.change, size.release], analyze_photo, [*visit.inputs, awaited], outputs, **quiet)
+    seen = gr.on([photo.change, size.release], analyze_photo, [*visit.inputs, awaited, *last], outputs, **quiet)
+    seen.success(None, js=_SHOW_LAST, api_visibility="private")
 
     # Another model may have to be downloaded first, with a progress bar; the photo stays.
     given = [line, side.card, size, awaited]

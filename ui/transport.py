@@ -26,7 +26,8 @@ def dequantise(codes: NDArray[np.uint8], largest: NDArray[np.float32]) -> NDArra
 def pack(planes: NDArray[np.float32]) -> bytes:
     """One layer, ready to send: gzip of the largest weights [planes query], then the codes [planes query key]."""
     codes, largest = quantise(planes)
-    return gzip.compress(largest.tobytes() + codes.tobytes(), compresslevel=1)
+    # mtime: the same photo gives the same bytes, so the same file, which the browser may still have
+    return gzip.compress(largest.tobytes() + codes.tobytes(), compresslevel=1, mtime=0)
 
 
 def unpack(blob: bytes, planes: int, tokens: int) -> NDArray[np.float32]:

@@ -44,10 +44,10 @@ def relative_norms(output: ViTOutput) -> Tensor:
 def find_sinks(
     attention: Tensor, norms: Tensor, config: ViTConfig, *, times: float = TIMES, most: int = 8
 ) -> list[Sink]:
-    """The sinks of one image, most attended first, from `received_attention` and `relative_norms` [depth tokens].
+    """The sinks of one image, from `received_attention` and `relative_norms` [depth tokens].
 
-    A sink receives at least `times` even shares at some layer. Class and distillation token are always listed, first,
-    and so are the registers, as they are there to be looked at; of the patches at most `most`.
+    A sink receives at least `times` even shares at some layer. Class token, distillation token and registers are
+    always listed, in front, as they are there to be looked at; then at most `most` patches, most attended first.
     """
     depth, _tokens = attention.shape
     peaks = attention.max(dim=0)
@@ -60,11 +60,9 @@ def find_sinks(
         share, peak, first, norm = (value.item() for value in values)
         return Sink(token, share, int(peak), int(first), norm)
 
-    read = config.prefix - config.registers
     order = peaks.values.argsort(descending=True, stable=True).tolist()
-    registers = [token for token in order if read <= token < config.prefix]
     patches = [token for token in order if token >= config.prefix and peaks.values[token] >= times]
-    return [sink(token) for token in (*range(read), *registers, *patches[:most])]
+    return [sink(token) for token in (*range(config.prefix), *patches[:most])]
 
 
 def without_tokens(attentions: Sequence[Tensor], tokens: Sequence[int] | Tensor) -> list[Tensor]:

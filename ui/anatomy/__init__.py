@@ -40,8 +40,8 @@ class Anatomy(Part):
     def __init__(self, value=None, **kwargs) -> None:
         super().__init__(value, **kwargs)
         lines = {key: asdict(snippet) for key, snippet in snippets().items()}
-        fixed = f"const SNIPPETS = {json.dumps(lines)};\nconst CHAPTERS = {json.dumps(CHAPTERS)};\n"
-        self.js_on_load = fixed + str(self.js_on_load)  # not as props: see Part
+        fixed = f"props.snippets = {json.dumps(lines)};\nprops.chapters = {json.dumps(CHAPTERS)};\n"
+        self.js_on_load = fixed + str(self.js_on_load)  # as Part does with its tables
 
     def postprocess(self, value: AnatomyData | None):
         return value

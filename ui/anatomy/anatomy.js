@@ -65,7 +65,7 @@ async function load() {
 function build() {
   const bar = find('bar');
   const { facts } = view;
-  const groups = CHAPTERS.map((name, chapter) => {
+  const groups = props.chapters.map((name, chapter) => {
     const own = steps().filter((step) => step.chapter === chapter);
     const group = node('div', undefined, { class: 'an-chapter' });
     group.style.setProperty('--steps', own.length);
@@ -85,15 +85,16 @@ function build() {
 
 function show() {
   const step = steps()[now()];
-  find('place').textContent = `${CHAPTERS[step.chapter]} · step ${now() + 1} of ${steps().length}`;
+  find('place').textContent = `${props.chapters[step.chapter]} · step ${now() + 1} of ${steps().length}`;
   find('title').textContent = step.title;
   find('words').replaceChildren(...step.words.map((text) => node('p', text)));
   find('formulas').replaceChildren(...step.formulas.map(formula));
   find('paper').textContent = step.paper;
-  find('paper').href = step.url;
+  if (step.url) find('paper').href = step.url;
+  else find('paper').removeAttribute('href');
   find('shapes').replaceChildren(...step.shapes.map(shapeRow));
   root.querySelector('.an-shapes').hidden = !step.shapes.length;
-  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(SNIPPETS[name])));
+  find('sources').replaceChildren(...step.sources.map((name) => sourceBlock(props.snippets[name])));
   find('layer').value = view.at.layer;
   find('head').value = view.at.head;
   find('token').value = view.query;
@@ -112,6 +113,7 @@ function show() {
   for (const button of root.querySelectorAll('[data-go]')) button.disabled = !steps()[here + +button.dataset.go];
   find('body').dataset.step = step.key;
   view.failed = failed === view.value.run;
+  delete root.dataset.busy;
   find('figure').replaceChildren(...DRAW[step.key](view).filter(Boolean));
   root.dataset.step = step.key;
   if (step.chapter === 4 && !view.slips) {
@@ -148,6 +150,7 @@ function choose(change, mine = true) {
   window.anatomyChoice = wanted;
   if (mine) publishChoice('anatomy', wanted);
   delete root.dataset.complete;
+  root.dataset.busy = 'yes';
   trigger('choose');
 }
 

@@ -59,7 +59,7 @@ DRAW.softmax = (view) => {
 DRAW.mix = (view) => {
   const { choice, facts } = view;
   const d = facts.head_width;
-  const scale = scaleOf(choice.best_v.data);
+  const scale = reachOf(choice.best_v.data);
   const best = [...choice.best.data];
   const lines = best.map((token, i) => {
     const front = token < facts.prefix.length;
@@ -70,7 +70,7 @@ DRAW.mix = (view) => {
   return [
     captioned(stack(...lines), `Values of the ${best.length} largest shares`, `${inHead(view)}; ${d} numbers each`),
     sign(view.tokens > best.length ? `+ ${view.tokens - best.length} smaller ones =` : '='),
-    strip('mixture', rowOf(choice.mixed, view.at.head), { scale: scaleOf(rowOf(choice.mixed, view.at.head)), count: 6 }),
+    strip('mixture', rowOf(choice.mixed, view.at.head), { scale: reachOf(rowOf(choice.mixed, view.at.head)), count: 6 }),
   ];
 };
 
@@ -96,7 +96,7 @@ DRAW.join = (view) => {
 };
 
 function addition(view, before, update, after, number) {
-  const scale = scaleOf(rowFor(view, after));
+  const scale = reachOf(rowFor(view, after));
   const factor = view.choice[`scale${number}`];
   const part = lengthOf(factor ? rowFor(view, update).map((v, i) => v * factor.data[i]) : rowFor(view, update)) / lengthOf(rowFor(view, before));
   return [

@@ -59,7 +59,7 @@ function figure(value) {
 }
 
 const short = (value) => (Math.abs(value) < 0.01 ? value.toFixed(4).replace(/^-?0\.0000$/, '0.00').replace('-', '−') : figure(value));
-const some = (values, count) => `${[...values.slice(0, count)].map(short).join('  ')}${values.length > count ? '  …' : ''}`;
+const some = (values, count) => `${Array.from(values.slice(0, count), short).join('  ')}${values.length > count ? '  …' : ''}`;
 
 const placeOf = (facts, token) => {
   if (token < facts.prefix.length) return facts.prefix[token];

@@ -138,7 +138,7 @@ def block(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 if gated
                 else f"MLP(x) = {name}(x W_{{1}} + b_{{1}}) W_{{2}} + b_{{2}}",
             ),
-            "3.1",
+            "swiglu" if gated else "3.1",
             (
                 Shape("widened", s["wide"], three, "[1, 197, 3072]"),
                 Shape("after the bend", s["hidden"], three, "[1, 197, 3072]"),
@@ -206,7 +206,7 @@ def ending(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "score for each class: the logits.",
                 "The other tokens were not idle: they fed the read-out in every block.",
             ),
-            ("y = LN(z^{0}_{L})" if c.readout.startswith("class") else "y = mean of LN(z^{i}_{L})", "logits = y W + b"),
+            (_read_out_formula(c), "logits = y W + b"),
             "eq4",
             (Shape("logits", s["logits"], "batch, classes", "[1, 197, 1000]"),),
             ("read_out", "classify"),
@@ -221,8 +221,20 @@ def ending(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "it is right.",
             ),
             ("p_{c} = e^{logit_{c}} / Σ_{m} e^{logit_{m}}",),
-            "eq4",
+            "softmax",
             (Shape("shares", s["logits"], "batch, classes"),),
             ("answer",),
         ),
     ]
+
+
+def _read_out_formula(c: ViTConfig) -> str:
+    """What the head reads, y, from the tokens z of the last layer."""
+    normed = c.head_norm != "none"
+    if c.readout == "class_mean":
+        return "y = [LN(z^{0}_{L}); mean of LN(z^{i}_{L})]" if normed else "y = [z^{0}_{L}; mean of z^{i}_{L}]"
+    if c.readout == "mean":
+        if c.head_norm == "pooled":
+            return "y = LN(mean of z^{i}_{L})"
+        return "y = mean of LN(z^{i}_{L})" if normed else "y = mean of z^{i}_{L}"
+    return "y = LN(z^{0}_{L})" if normed else "y = z^{0}_{L}"

@@ -31,7 +31,7 @@ function signedCanvas(width, height, at, className) {
   return canvas;
 }
 
-const scaleOf = (values) => {
+const reachOf = (values) => {
   const sorted = Float32Array.from(values, Math.abs).sort();
   return sorted[Math.max(0, Math.ceil(0.995 * sorted.length) - 1)] || 1;
 };
@@ -56,7 +56,7 @@ function sheetPicture({ data, shape, scale }, { mark = -1, title, of, height = 1
 // One row of numbers as colours, with what it is on the left and a figure about it on the right.
 function strip(label, values, { scale, parts = 0, right, count = 5, before } = {}) {
   const made = node('div', undefined, { class: 'an-strip' });
-  const top = scale || scaleOf(values);
+  const top = scale || reachOf(values);
   const canvas = signedCanvas(values.length, 1, (i) => values[i] / top, 'an-crisp');
   canvas.setAttribute('role', 'img');
   canvas.setAttribute('aria-label', `${label}: ${some(values, 3)}`);

@@ -182,7 +182,7 @@ DRAW.positions = (view) => {
   const { facts, still, choice } = view;
   const patches = (array) => array.data.subarray(facts.prefix.length);
   const tokens = facts.patches + facts.prefix.length;
-  const top = scaleOf(choice.row_embedded.data);
+  const top = reachOf(choice.row_embedded.data);
   const three = [
     strip('token', choice.row_prefixed.data, { scale: top }), sign('+'), strip('position', choice.row_positions.data, { scale: top }), sign('='),
     strip('sum', Float32Array.from(choice.row_prefixed.data, (v, i) => v + choice.row_positions.data[i]), { scale: top }),

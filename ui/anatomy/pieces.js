@@ -68,7 +68,7 @@ function gridTable(view, values, label) {
   const home = [Math.floor(view.patch / cols), view.patch % cols];
   const from = (side, count) => Math.max(0, Math.min(count - most, side - most / 2));
   const [top, left] = [from(home[0], rows), from(home[1], cols)];
-  const scale = scaleOf(values);
+  const scale = reachOf(values);
   const table = node('table', undefined, { class: 'an-grid', 'aria-label': label });
   const { above, below } = inks();
   for (let r = top; r < Math.min(rows, top + most); r++) {

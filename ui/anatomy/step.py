@@ -6,7 +6,6 @@ from vit import ViTConfig
 
 PAPER = "https://ar5iv.labs.arxiv.org/html/2010.11929"
 SECTIONS = {  # what the page calls it, and where it is
-    "abstract": ("ViT paper", PAPER),
     "figure": ("ViT paper, figure 1", f"{PAPER}#S3.F1"),
     "3.1": ("ViT paper, section 3.1", f"{PAPER}#S3.SS1"),
     "eq1": ("ViT paper, section 3.1, equation 1", f"{PAPER}#S3.SS1"),
@@ -16,6 +15,9 @@ SECTIONS = {  # what the page calls it, and where it is
     "A5": ("ViT paper, appendix A, equation 5", f"{PAPER}#A1"),
     "A6": ("ViT paper, appendix A, equation 6", f"{PAPER}#A1"),
     "A7": ("ViT paper, appendix A, equation 7", f"{PAPER}#A1"),
+    "swiglu": ("Shazeer 2020, GLU Variants Improve Transformer", "https://arxiv.org/abs/2002.05202"),
+    "weights": ("Not in the paper: it belongs to the weights", ""),
+    "softmax": ("Not in the paper's equations, which end with y", ""),
     "A8": ("ViT paper, appendix A, equation 8", f"{PAPER}#A1"),
 }
 CHAPTERS = ("From photo to tokens", "Inside one block", "All blocks", "The answer", "What goes wrong otherwise")

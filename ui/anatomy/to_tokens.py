@@ -40,7 +40,7 @@ def to_tokens(
                 "Size, crop and interpolation belong to the weights: another model wants others.",
             ),
             (f"x ∈ {{0, …, 255}}^{{ {H} × {W} × {C}}}",),
-            "3.1",
+            "weights",
             (Shape("picture", [H, W, C], "rows, columns, colours", "[224, 224, 3]"),),
             ("resize",),
         ),
@@ -55,7 +55,7 @@ def to_tokens(
                 "photos at once.",
             ),
             ("x̂_{c} = (x_{c} / 255 − μ_{c}) / σ_{c}",),
-            "3.1",
+            "weights",
             (Shape("pixels", s["pixels"], "batch, colours, rows, columns", "[1, 3, 224, 224]"),),
             ("normalise",),
         ),
@@ -148,11 +148,11 @@ def to_tokens(
                     else "Here they were learned."
                 ),
                 "The maps show how alike the rows of two places are, as the cosine of their angle: the chosen place "
-                "against all others. Beside the model's own, fixed sine-cosine positions in rows and columns; the "
-                "text describes those and then, like the paper, learns them."
+                "against all others. Beside the model's own, fixed sine-cosine positions, half of whose numbers (w) "
+                "tell the row and half the column; the text describes those and then, like the paper, learns them."
                 + (
                     ""
-                    if learned_at
+                    if learned_at or fixed
                     else " This photo's grid is not the one they were learned at, so they were resized."
                 )
                 + (" This model then normalises the sum, before the first block." if c.norm_before_blocks else ""),
@@ -161,8 +161,8 @@ def to_tokens(
                 "z_{0} = [x_{class}; x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}"
                 if c.class_token
                 else "z_{0} = [x^{1}_{p}E; …; x^{N}_{p}E] + E_{pos}",
-                "fixed: PE_{p, 2i} = sin(p / 10000^{2i/w})",
-                "fixed: PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
+                "fixed (Vaswani et al. 2017): PE_{p, 2i} = sin(p / 10000^{2i/w})",
+                "PE_{p, 2i+1} = cos(p / 10000^{2i/w})",
             ),
             "eq1",
             (

@@ -90,8 +90,9 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
             "The head on every token",
             (
                 many,
-                f"The paper attaches the head to {reader}. Asked on purpose, though, the answers of the patches make a "
-                "map of where a class is seen.",
+                f"The paper attaches the head to {reader}. Asked on purpose, the patches' answers can be drawn as a "
+                "map. Whether it shows where a class is depends on the model: its head was never trained on single "
+                "patches.",
             ),
             (f"logits ∈ ℝ^{{ {tokens} × {count}}}  instead of  ℝ^{{ {count}}}",),
             "eq4",
@@ -109,7 +110,7 @@ def wrong(c: ViTConfig, s: dict[str, list[int]]) -> list[Step]:
                 "and on the photo.",
             ),
             ("x / 255  instead of  (x / 255 − μ) / σ",),
-            "3.1",
+            "weights",
             (Shape("pixels", s["pixels"], "batch, colours, rows, columns", "[1, 3, 224, 224]"),),
             ("slip_squash", "resize"),
         ),

@@ -6,10 +6,10 @@ const OPTIONS = { // state -> the word in the address; only what differs from th
 };
 const START = { ...state };
 const given = new URLSearchParams(window.location.search);
-let touched = false; // from the first click or key on, the visitor's own choices count, not the link's
+let touched = false; // from the first click, key or photo on, the visitor's own choices count, not the link's
 let addressTimer = 0;
 
-for (const kind of ['pointerdown', 'keydown']) {
+for (const kind of ['pointerdown', 'keydown', 'drop', 'change']) {
   document.addEventListener(kind, () => { touched = true; }, { capture: true, once: true });
 }
 

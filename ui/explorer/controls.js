@@ -61,10 +61,11 @@ function showReadout(looks, sinks) {
   ['caption', 'second-caption'].forEach((role, at) => {
     const view = state.views[at];
     if (looks.length < 2 || !view) { find(role).textContent = ''; return; }
-    const { what, row, column, ...rest } = numbers[at];
+    const { what, row, column, weight, even, rank } = numbers[at];
     const where = [row, column].filter(Boolean).join(', ');
+    const figures = [where, weight, even, rank.split(' of ')[0]].filter(Boolean).join(' · ');
     const name = `${capital(tokenName(data, view.query))}${view.pinned ? '' : ' · click to pin'}`;
-    find(role).textContent = `${name}\n${what}: ${[where, ...Object.values(rest)].filter(Boolean).join(' · ')}`;
+    find(role).textContent = `${name}\n${what === 'strongest' ? 'most' : 'here'}: ${figures}`;
   });
 }
 

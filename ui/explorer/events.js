@@ -156,7 +156,10 @@ find('keys').addEventListener('click', (event) => { if (event.target === find('k
 
 // The page says that a run has begun, or that it failed; what was sent last is then shown again.
 element.addEventListener('explorer:begin', () => begin('Looking at the photo …'));
-element.addEventListener('explorer:last', () => { if (!root.dataset.complete) load(); });
+element.addEventListener('explorer:last', () => {
+  const mine = run;
+  setTimeout(() => { if (mine === run && !store) load(); }, 100); // what has just been sent comes first
+});
 onChoice('explorer', ({ layer, head, query }) => {
   if (!data) return;
   if (headChoices().includes(head)) state.head = head;

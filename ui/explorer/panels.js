@@ -51,9 +51,8 @@ function sentenceFor(data, view, values) {
   const text = flow
     ? `Followed back through all layers up to this one, ${tokenName(data, query)} draws ${first}on ${place}: ${numbers}.`
     : `${capital(tokenName(data, query))} looks ${first}at ${place}: ${numbers}.`;
-  if (!prefix) return text;
-  let own = 0;
-  for (let i = 0; i < prefix; i++) own += values[i];
+  const own = values.subarray(0, prefix).reduce((sum, value) => sum + value, 0);
+  if (!prefix || (view.sinks && !own)) return text; // nothing beside the image, or all of it left out
   return `${text} ${percent(own)} goes to ${prefix > 1 ? 'the tokens beside the image' : 'the class token'}.`;
 }
 

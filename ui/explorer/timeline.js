@@ -20,10 +20,12 @@ function ruleAt(plot, y, text) {
 // leader changes; a ring where it first leads, a dot where it leads for good.
 function drawBelief(plot, data, layer, { x, step }) {
   const [top, bottom] = [6, 62];
-  const y = (p) => bottom - (bottom - top) * p;
+  const shown = data.probabilities.flatMap((row) => row.slice(0, 3));
+  const whole = [0.1, 0.2, 0.5, 1].find((p) => p >= Math.max(...shown)) || 1; // so that low courses can be read
+  const y = (p) => bottom - ((bottom - top) * p) / whole;
   const [first, settled, ...flips] = data.course;
   const depth = data.layers.length;
-  for (const p of [0, 0.5, 1]) ruleAt(plot, y(p), `${100 * p}%`);
+  for (const p of [0, 0.5, 1]) ruleAt(plot, y(p * whole), `${100 * p * whole}%`);
   plot.append(svgNode('line', { x1: x(layer), x2: x(layer), y1: top, y2: bottom + 12, class: 'here' }));
   const leaders = [0, 1, 2].filter((c) => c < data.classes.length);
   for (const c of [...leaders].reverse()) {
@@ -80,18 +82,21 @@ function tokenWords(data, layer) {
 
 function showTimeline(find, data, view, go) {
   const plot = find('timeline-plot');
-  const token = view.timeline === 'token' || !data.classes.length;
+  const [answers, course] = [data.classes.length > 0, data.cosine.length > 0];
+  find('timeline').hidden = !answers && !course;
+  if (!answers && !course) return;
+  const token = course && (view.timeline === 'token' || !answers);
   const key = `${data.run} ${view.layer} ${token}`;
   if (plot.dataset.key === key) return; // it does not change while the pointer moves
   plot.dataset.key = key;
-  find('timeline-choice').hidden = !data.classes.length;
+  find('timeline-choice').hidden = !answers || !course;
   const depth = data.layers.length;
   const axis = timelineAxis(depth);
   plot.replaceChildren();
   const words = (token ? drawToken : drawBelief)(plot, data, view.layer, axis);
   const every = Math.ceil(depth / 12);
   for (let l = 0; l < depth; l++) {
-    const labelled = l === view.layer || l === 0 || ((l + 1) % every === 0 && Math.abs(l - view.layer) >= every);
+    const labelled = l === view.layer || (l % every === 0 && Math.abs(l - view.layer) >= every);
     const name = { x: axis.x(l), y: SIDE.bottom - 3, class: l === view.layer ? 'tick now' : 'tick', 'text-anchor': 'middle' };
     if (labelled) plot.append(svgNode('text', name, l + 1));
     const hit = svgNode('rect', { x: axis.x(l) - axis.step / 2, y: 0, width: axis.step, height: SIDE.bottom, class: 'hit', 'data-layer': l });

@@ -73,7 +73,13 @@ function showHead(layer, head) {
   }
 }
 
+// The card of the head that the explorer shows.
+function markCard({ layer, head }) {
+  for (const { layer: l, head: h, card } of cards) card.setAttribute('aria-pressed', String(l === layer && h === head));
+}
+
 function openInExplorer(layer, head) {
+  markCard({ layer, head });
   publishChoice('layers', { layer, head, query: data.prefix.length ? 0 : -1 });
   const tab = [...document.querySelectorAll('#tabs [role="tab"]')].find((button) => button.textContent.trim() === 'Explore');
   if (tab) tab.click();
@@ -96,7 +102,7 @@ function cardOf(layer, head) {
 
 function buildCards() {
   const depth = data.tags.length;
-  cards = [];
+  cards.length = 0;
   for (let l = 0; l < depth; l++) for (let h = 0; h < data.tags[l].length; h++) cards.push({ layer: l, head: h, card: cardOf(l, h) });
   const options = (name, entries, kept) => {
     const select = root.querySelector(`[data-pick="${name}"]`);

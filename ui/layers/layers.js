@@ -6,7 +6,7 @@ const find = (role) => root.querySelector(`[data-role="${role}"]`);
 let data = null; // what the server sent
 let detail = null; // its numbers per patch
 let photo = null;
-let cards = []; // { layer, head, card }, in reading order
+const cards = []; // { layer, head, card }, in reading order
 let run = 0;
 const view = {
   panel: 'heads', every: false, tag: 'all', layer: 'all', sort: 'layer', pointed: null,
@@ -107,9 +107,7 @@ for (const role of ['distance', 'entropy']) {
     if (event.target.dataset.at) openInExplorer(...event.target.dataset.at.split('.').map(Number));
   });
 }
-onChoice('layers', ({ layer, head }) => {
-  for (const { layer: l, head: h, card } of cards) card.setAttribute('aria-pressed', String(l === layer && h === head));
-});
+onChoice('layers', markCard);
 listenToPatches();
 new ResizeObserver(() => { if (data && view.panel !== 'heads') showPanel(); }).observe(root);
 watch('value', load);

@@ -15,7 +15,7 @@ function plotAxes(svg, depth, ticks, words) {
     svg.append(svgNode('line', { x1: PLOT.left, x2: right, y1: y(value), y2: y(value), class: 'rule' }));
     svg.append(svgNode('text', { x: PLOT.left - 6, y: y(value) + 3, class: 'tick', 'text-anchor': 'end' }, words(value)));
   }
-  const every = Math.ceil(depth / 12);
+  const every = Math.ceil((depth * 22) / (right - PLOT.left)); // labels must not touch
   for (let l = 0; l < depth; l += every) svg.append(svgNode('text', { x: x(l), y: bottom + 15, class: 'tick', 'text-anchor': 'middle' }, l + 1));
   return { x, y };
 }

@@ -21,7 +21,7 @@ function drawingOf(text, name, [ink, faint, accent]) {
   const own = (id) => `${name}-${id}`;
   for (const each of made.querySelectorAll('*')) {
     if (each.id) each.id = own(each.id);
-    for (const attribute of [...each.attributes]) {
+    for (const attribute of each.attributes) {
       const { name: key, value } = attribute;
       if (value.includes('url(#')) each.setAttribute(key, value.replace('url(#', `url(#${name}-`));
       else if (key.endsWith('href') && value.startsWith('#')) attribute.value = `#${own(value.slice(1))}`;

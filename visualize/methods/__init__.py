@@ -5,7 +5,6 @@ from torch import Tensor
 
 from visualize.methods import (
     attention,
-    attnlrp,
     centre,
     chefer,
     class_patches,
@@ -13,6 +12,7 @@ from visualize.methods import (
     gradient_rollout,
     integrated_gradients,
     legrad,
+    lrp,
     occlusion,
     random,
     rollout,
@@ -28,7 +28,7 @@ METHODS: dict[str, Method] = {
     "chefer": chefer.METHOD,
     "legrad": legrad.METHOD,
     "gradcam": gradcam.METHOD,
-    "attnlrp": attnlrp.METHOD,
+    "lrp": lrp.METHOD,
     "class_patches": class_patches.METHOD,
     "integrated_gradients": integrated_gradients.METHOD,
     "smoothgrad": smoothgrad.METHOD,

@@ -1,4 +1,4 @@
-"""AttnLRP: each rule by hand or written out a second time, and what the rules promise to hand on."""
+"""LRP: each rule by hand or written out a second time, and what the rules promise to hand on."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from visual_models import KINDS, images, one_thread, tiny  # noqa: F401
 
 from visualize import explain
-from visualize.methods.attnlrp import Rules, gamma_rule, identity_rule, norm_rule, share
+from visualize.methods.lrp import Rules, gamma_rule, identity_rule, norm_rule, share
 from vit.model import ACTIVATIONS, ViT
 
 
@@ -87,7 +87,7 @@ def test_share_by_hand():
 
 
 @torch.no_grad()
-def explicit(part, x: Tensor, out: Tensor, cp: bool) -> Tensor:
+def explicit(part, x: Tensor, out: Tensor, constant: bool) -> Tensor:
     """Relevance of x [N D] through attention without biases, by the formulas themselves, one number at a time."""
     q, k, v = (t[0] for t in part.queries_keys_values(x[None]))  # each [h N d]
     heads, tokens, size = q.shape
@@ -104,9 +104,9 @@ def explicit(part, x: Tensor, out: Tensor, cp: bool) -> Tensor:
         for i in range(tokens):
             for j in range(tokens):
                 part_of = a[h, i, j] * v[h, j] / o[h, i] * r_o[h, i]  # [d]
-                r_v[h, j] += part_of * (1 if cp else 0.5)
+                r_v[h, j] += part_of * (1 if constant else 0.5)
                 r_a[i, j] = 0.5 * part_of.sum()
-        if cp:
+        if constant:
             continue
         for i in range(tokens):
             for j in range(tokens):
@@ -119,7 +119,7 @@ def explicit(part, x: Tensor, out: Tensor, cp: bool) -> Tensor:
     return (z / z.sum(2, keepdim=True) * r[..., None]).sum(1)
 
 
-@pytest.mark.parametrize("attention", ["attnlrp", "cp"])
+@pytest.mark.parametrize("attention", ["attnlrp", "constant"])
 def test_attention_equals_its_formulas_written_out(attention):
     part = tiny(qkv_bias=False).double().blocks[0].self_attn
     nn.init.zeros_(part.proj.bias)
@@ -127,8 +127,8 @@ def test_attention_equals_its_formulas_written_out(attention):
     rules = Rules(0, 0, attention)
     torch.testing.assert_close(rules.attend(part, x[None]), part(x[None]))
     got = relevance(x, lambda x: rules.attend(part, x[None])[0], out)
-    torch.testing.assert_close(got, explicit(part, x, out, cp=attention == "cp"))
-    if attention == "cp":  # nothing is lost: the weights are constants
+    torch.testing.assert_close(got, explicit(part, x, out, constant=attention == "constant"))
+    if attention == "constant":  # nothing is lost: the weights are constants
         torch.testing.assert_close(got.sum(), out.sum())
 
 
@@ -141,7 +141,7 @@ VARIANTS += [("class", {"distillation_token": True, "positions": "sincos_1d"})]
 @pytest.mark.parametrize(("kind", "changes"), VARIANTS)
 def test_the_rules_compute_what_the_model_computes(kind, changes):
     model, pixels = tiny(kind, **changes), images()
-    for attention in ("attnlrp", "cp"):
+    for attention in ("attnlrp", "constant"):
         logits = Rules(0.25, 0.05, attention).logits(model, pixels)
         torch.testing.assert_close(logits, model(pixels), rtol=1e-4, atol=1e-5)
 
@@ -163,24 +163,24 @@ def test_relevance_is_conserved_where_the_rules_promise_it(changes, gammas):
     options = {"gamma_patches": gammas[0], "gamma": gammas[1]}
     logits = model(pixels).detach()
     # With constant attention every rule hands on all it gets: the map adds up to y_c.
-    total = explain(model, pixels, "attnlrp", 1, attention="cp", **options).sum((1, 2))
+    total = explain(model, pixels, "lrp", 1, attention="constant", **options).sum((1, 2))
     torch.testing.assert_close(total, logits[:, 1])
-    total = explain(model, pixels, "attnlrp", 1, contrast=3, attention="cp", **options).sum((1, 2))
+    total = explain(model, pixels, "lrp", 1, contrast=3, attention="constant", **options).sum((1, 2))
     torch.testing.assert_close(total, logits[:, 1] - logits[:, 3])
     # The softmax does not: with it the sum is another one.
-    total = explain(model, pixels, "attnlrp", 1, **options).sum((1, 2))
+    total = explain(model, pixels, "lrp", 1, attention="attnlrp", **options).sum((1, 2))
     assert (total - logits[:, 1]).abs().min() > 1e-3
     # Without attention's contribution nothing is left that would not conserve.
     with torch.no_grad():
         for block in model.blocks:
             block.self_attn.proj.weight.zero_()
-    total = explain(model, pixels, "attnlrp", 1, **options).sum((1, 2))
+    total = explain(model, pixels, "lrp", 1, attention="attnlrp", **options).sum((1, 2))
     torch.testing.assert_close(total, model(pixels)[:, 1].detach())
 
 
 def test_gamma_moves_relevance_between_patches_and_leaves_its_sum():
     model, pixels = without_offsets(), images(1).double()
-    plain = explain(model, pixels, "attnlrp", 0, gamma=0, gamma_patches=0, attention="cp")
-    raised = explain(model, pixels, "attnlrp", 0, attention="cp")
+    plain = explain(model, pixels, "lrp", 0, gamma=0, gamma_patches=0, attention="constant")
+    raised = explain(model, pixels, "lrp", 0, attention="constant")
     assert not torch.allclose(plain, raised)
     torch.testing.assert_close(plain.sum(), raised.sum())
