@@ -25,10 +25,14 @@ def photo(width: int = 60, height: int = 40) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
+looks: dict[str, models.Analysis] = {}  # what there is to say about each photo, by its run
+
+
 @pytest.fixture
 def opened(monkeypatch):
     """A photo opened in a tiny model of the kind named; its grid is 2 × 3."""
     checkpoint = vit.checkpoint(EMBEDDED)
+    looks.clear()
 
     def open_with(kind: str = "class", **changes) -> engine.Opened:
         model = tiny(kind, **changes)
@@ -40,7 +44,9 @@ def opened(monkeypatch):
         shares = engine.probabilities("tiny", prepared.pixels)
         grid = model.patch_embedding.grid_of(prepared.pixels)
         a = models.Analysis(fake, prepared.image, photo(), prepared.box, (), grid, model.config.prefix, shares)
-        return engine.Opened("tiny", a, prepared.pixels)
+        o = engine.Opened("tiny", prepared.pixels)
+        looks[o.run] = a
+        return o
 
     return open_with
 
@@ -57,7 +63,7 @@ def decode(text: str) -> np.ndarray:
 def test_a_map_on_the_page_is_what_visualize_computes(opened, name):
     o = opened()
     got = ask(o, what="map", method=name, target=2)
-    model = o.analysis.pretrained.model
+    model = looks[o.run].pretrained.model
     expected = visualize.explain(model, o.pixels, name, 2)[0].float().numpy()
     np.testing.assert_array_equal(decode(got["map"]), expected)
     assert got["method"] == name
@@ -68,7 +74,7 @@ def test_a_map_on_the_page_is_what_visualize_computes(opened, name):
 def test_areas_and_curves_are_what_visualize_measures(opened, name):
     o = opened()
     got = ask(o, what="score", method=name, target=1)["score"]
-    model = o.analysis.pretrained.model
+    model = looks[o.run].pretrained.model
     heatmap = visualize.explain(model, o.pixels, name, 1)
     expected = visualize.insertion_deletion(model, o.pixels, heatmap, 1, steps=6)
     assert got["insertion"] == pytest.approx(float(expected.insertion), abs=1e-7)
@@ -80,7 +86,7 @@ def test_areas_and_curves_are_what_visualize_measures(opened, name):
 
 def test_a_rival_reaches_the_methods_that_take_one_and_no_other(opened):
     o = opened()
-    model = o.analysis.pretrained.model
+    model = looks[o.run].pretrained.model
     got = decode(ask(o, what="map", method="legrad", target=2, rival=0)["map"])
     expected = visualize.explain(model, o.pixels, "legrad", 2, contrast=0)[0].numpy()
     np.testing.assert_array_equal(got, expected)
@@ -95,12 +101,14 @@ def test_random_maps_differ_by_seed_and_the_others_do_not(opened):
     o = opened()
     first, second = (decode(ask(o, what="map", method="random", seed=s)["map"]) for s in (0, 1))
     assert not np.array_equal(first, second)
-    np.testing.assert_array_equal(first, visualize.explain(o.analysis.pretrained.model, o.pixels, "random")[0].numpy())
+    np.testing.assert_array_equal(
+        first, visualize.explain(looks[o.run].pretrained.model, o.pixels, "random")[0].numpy()
+    )
 
 
 def test_agreement_and_the_two_checks_are_visualizes(opened):
     o = opened()
-    model = o.analysis.pretrained.model
+    model = looks[o.run].pretrained.model
     names = ["attention", "chefer", "centre"]
     got = ask(o, what="agreement", method="", names=names, target=0)["agreement"]
     maps = {name: visualize.explain(model, o.pixels, name, 0) for name in names}
@@ -135,7 +143,7 @@ def test_what_cannot_be_answered_is_a_sentence(opened, kind, asked, words):
 @pytest.mark.parametrize("kind", ["registers", "mean", "headless", "headless_mean", "distillation", "class_mean"])
 def test_every_kind_of_model_has_maps(opened, kind):
     o = opened(kind)
-    target = 1 if o.analysis.pretrained.model.config.classes else None
+    target = 1 if looks[o.run].pretrained.model.config.classes else None
     for name, method in visualize.METHODS.items():
         got = ask(o, what="map", method=name, target=target)
         refused = (method.needs_target and target is None) or (kind == "class_mean" and name == "class_patches")
@@ -156,32 +164,35 @@ def test_what_the_server_cannot_hold_is_said_and_nothing_else_is_shown(opened, m
 
 def test_the_browser_is_sent_pictures_and_facts(opened):
     o = opened()
-    sent = explain.Explain(value=None, elem_id="x", render=False).postprocess(o)
+    sent = explain.Explain(value=None, elem_id="x", render=False).begin(o, looks[o.run])
     assert sent is not None
     assert sent.photo is not None
     assert sent.run == o.run
     facts = json.loads(Path(sent.photo.facts.path).read_text())
     assert facts["classes"] == [f"class {i}" for i in range(4)]
-    assert o.analysis.probabilities is not None
-    np.testing.assert_allclose(facts["probabilities"], o.analysis.probabilities[0], atol=1e-6)
+    shares = looks[o.run].probabilities
+    assert shares is not None
+    np.testing.assert_allclose(facts["probabilities"], shares[0], atol=1e-6)
     assert [m["name"] for m in facts["methods"]] == list(visualize.METHODS)
     assert all(m["limits"] for m in facts["methods"])
     assert facts["manifest"]["grid"] == [2, 3]
     with Image.open(sent.photo.image.path) as crop:
         assert crop.size == (24, 16)
-    assert sent.photo.colour == list(np.rint(np.asarray(o.analysis.image, dtype=float).mean((0, 1))).astype(int))
+    assert sent.photo.colour == list(np.rint(np.asarray(looks[o.run].image, dtype=float).mean((0, 1))).astype(int))
 
 
 def test_the_blurred_photo_is_the_one_that_insertion_starts_from(opened):
     o = opened()
-    p = o.analysis.pretrained.preprocess
-    shown = torch.from_numpy(np.asarray(engine.blurred(o)).copy()).permute(2, 0, 1)[None] / 255
+    p = looks[o.run].pretrained.preprocess
+    shown = torch.from_numpy(np.asarray(engine.blurred(o.pixels, p)).copy()).permute(2, 0, 1)[None] / 255
     mean, std = torch.tensor(p.mean)[:, None, None], torch.tensor(p.std)[:, None, None]
     score = engine.curves("tiny", o.pixels, np.zeros((2, 3), np.float32), 1)
     with torch.no_grad():
-        seen = o.analysis.pretrained.model((shown - mean) / std).softmax(-1)[0, 1]
+        seen = looks[o.run].pretrained.model((shown - mean) / std).softmax(-1)[0, 1]
     assert score["insertion_curve"][0] == pytest.approx(float(seen), abs=2e-3)  # whole levels of 0 … 255
-    assert np.asarray(engine.blurred(o), dtype=float).std() < np.asarray(o.analysis.image, dtype=float).std()
+    assert (
+        np.asarray(engine.blurred(o.pixels, p), dtype=float).std() < np.asarray(looks[o.run].image, dtype=float).std()
+    )
 
 
 def test_paper_links_lead_to_the_paper_of_the_card():
@@ -191,12 +202,19 @@ def test_paper_links_lead_to_the_paper_of_the_card():
 
 
 def test_opening_a_photo_agrees_with_the_model_and_fits_the_size():
-    o = explain.open_here(photo(300, 200), EMBEDDED, 112, Settings(device="cpu"))
+    o, a = explain.open_here(photo(300, 200), EMBEDDED, 112, Settings(device="cpu"))
     assert o.pixels.shape == (1, 3, 112, 112)
-    assert o.analysis.grid == (8, 8)
+    assert a.grid == (8, 8)
     with torch.no_grad():
-        expected = o.analysis.pretrained.model(o.pixels).softmax(-1)
-    assert o.analysis.probabilities is not None
-    np.testing.assert_allclose(o.analysis.probabilities, expected.numpy(), atol=1e-6)
+        expected = a.pretrained.model(o.pixels).softmax(-1)
+    assert a.probabilities is not None
+    np.testing.assert_allclose(a.probabilities, expected.numpy(), atol=1e-6)
     with pytest.raises(Exception, match="no model named"):
         explain.open_here(photo(), "nobody", 112, Settings(device="cpu"))
+
+
+def test_what_waits_on_the_server_holds_neither_model_nor_photo():
+    """A visitor's state outlives the model's place in memory, and a photo as it came may be very large."""
+    o, _ = explain.open_here(photo(300, 200), EMBEDDED, 56, Settings(device="cpu"))
+    kept = vars(o).values()
+    assert not any(isinstance(each, (Image.Image, torch.nn.Module, vit.Pretrained, models.Analysis)) for each in kept)

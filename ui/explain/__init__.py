@@ -13,6 +13,7 @@ from PIL import Image
 import ui.explain.engine as engine
 import visualize
 from ui.component import Part
+from ui.engine import Analysis
 from ui.explain.engine import Opened
 from ui.export import manifest
 from ui.models import checkpoint_of, known, largest_side, usual_side
@@ -50,14 +51,15 @@ class Explain(Part):
     folder = Path(__file__).parent
     scripts = ("words.js", "chooser.js", "pictures.js", "curves.js", "cards.js", "detail.js", "explain.js", "events.js")
 
-    def postprocess(self, value: Opened | ExplainData | None):
-        return self._describe(value) if isinstance(value, Opened) else value
+    def postprocess(self, value: ExplainData | None):
+        return value
 
     def api_info(self):
         return ExplainData.model_json_schema()
 
-    def _describe(self, o: Opened) -> ExplainData:
-        a = o.analysis
+    def begin(self, o: Opened, a: Analysis) -> ExplainData:
+        """What the browser is sent of a photo before any question."""
+        preprocess = a.pretrained.preprocess
         about = {name: value for name, value in manifest(a).items() if name not in ("axes", "precision")}
         facts = {
             "classes": list(a.pretrained.labels) if a.pretrained.model.config.classes else [],
@@ -69,8 +71,8 @@ class Explain(Part):
         }
         photo = Photo(
             image=self.picture(a.image, "crop.webp"),
-            blurred=self.picture(engine.blurred(o), "blurred.webp"),
-            colour=list(engine.plain_colour(o)),
+            blurred=self.picture(engine.blurred(o.pixels, preprocess), "blurred.webp"),
+            colour=engine.plain_colour(o.pixels, preprocess),
             grid=list(a.grid),
             facts=self.save(json.dumps(facts).encode(), "facts.json", "application/json"),
             model=a.pretrained.checkpoint.name,
@@ -131,7 +133,7 @@ def answer(o: Opened, asked: dict[str, Any]) -> dict[str, Any]:
         return {**question, "error": "This took more memory than the server has: try a smaller input size."}
 
 
-def open_here(image: Image.Image, model: str, side: int, settings: Settings) -> Opened:
+def open_here(image: Image.Image, model: str, side: int, settings: Settings) -> tuple[Opened, Analysis]:
     """A photo ready to be explained; every failure is a sentence."""
     try:
         c = checkpoint_of(known(model, settings.any_model))
@@ -152,8 +154,8 @@ def build(visit: Visit, tab: gr.Tab) -> None:
     held = gr.State()  # this visitor's `Opened`, to which maps are added in place, and what the browser was sent of it
 
     def show(image, model, side):
-        opened = open_here(image, model, side, visit.settings)
-        sent = explain.postprocess(opened)
+        opened, analysis = open_here(image, model, side, visit.settings)
+        sent = explain.begin(opened, analysis)
         return sent, (opened, sent)
 
     def measure(here: tuple[Opened, ExplainData] | None, event: gr.EventData):

@@ -8,7 +8,7 @@ function drawCurves(svg, { lines, randoms, centre, view, at }) {
   const counts = every[0].counts;
   const patches = counts[counts.length - 1];
   const highest = Math.max(...every.flatMap((s) => [...s.insertion_curve, ...s.deletion_curve]));
-  const top = [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1].find((edge) => highest <= edge) || 1;
+  const top = [0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 1].find((edge) => highest <= edge) || 1;
   const [upper, lower] = [18, 104];
   const y = (p) => lower - (lower - upper) * (p / top);
   for (const [name, left, title] of [['insertion', 30, 'insertion ↑'], ['deletion', 196, 'deletion ↓']]) {

@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 import visualize
+import vit
 from ui.engine import MODELS, Analysis, on_gpu, run_method
 from visualize.faithfulness import blur, mean_colour
 
@@ -23,10 +24,12 @@ Key = tuple[str, int, int | None, int | None]
 
 @dataclass(eq=False)
 class Opened:
-    """One photo in one model as a visitor has it before them, and the maps of it made so far."""
+    """One photo in one model as a visitor has it before them, and the maps of it made so far.
+
+    It waits on the server as long as the visitor stays, so it holds neither the model nor the photo as it came.
+    """
 
     name: str  # of the model, as the page names it
-    analysis: Analysis  # without planes; probabilities [1 classes]
     pixels: Tensor  # [1 3 H W]
     device: str = "cpu"
     run: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -65,15 +68,16 @@ def curves(name: str, pixels: Tensor, heatmap: NDArray[np.float32], target: int,
     }
 
 
-def open_photo(image: Image.Image, name: str, device: str, side: int) -> Opened:
-    """A photo ready to be explained at `side` pixels. Raises ValueError with a sentence."""
+def open_photo(image: Image.Image, name: str, device: str, side: int) -> tuple[Opened, Analysis]:
+    """A photo ready to be explained at `side` pixels, and what there is to say about it: an analysis without planes,
+    its probabilities [1 classes]. Raises ValueError with a sentence."""
     pretrained = MODELS.get(name)
     prepared = pretrained.preprocess.resized(side)(image)
     config = pretrained.model.config
     grid = prepared.pixels.shape[-2] // config.patch_size, prepared.pixels.shape[-1] // config.patch_size
     shares = probabilities(name, prepared.pixels, device)
     analysis = Analysis(pretrained, prepared.image, image, prepared.box, (), grid, config.prefix, shares)
-    return Opened(name, analysis, prepared.pixels, device)
+    return Opened(name, prepared.pixels, device), analysis
 
 
 def key_of(method: str, target: int | None, rival: int | None, seed: int = 0) -> Key:
@@ -98,22 +102,21 @@ def map_of(opened: Opened, method: str, target: int | None, rival: int | None, s
     return opened.maps[key]
 
 
-def as_picture(opened: Opened, pixels: Tensor) -> Image.Image:
+def as_picture(pixels: Tensor, preprocess: vit.Preprocess) -> Image.Image:
     """Normalised numbers [1 3 H W] as the RGB picture that they stand for."""
-    p = opened.analysis.pretrained.preprocess
-    mean, std = torch.tensor(p.mean)[:, None, None], torch.tensor(p.std)[:, None, None]
+    mean, std = (torch.tensor(values)[:, None, None] for values in (preprocess.mean, preprocess.std))
     levels = ((pixels[0] * std + mean).clamp(0, 1) * 255).round().byte()
     return Image.fromarray(levels.permute(1, 2, 0).numpy())
 
 
-def blurred(opened: Opened) -> Image.Image:
+def blurred(pixels: Tensor, preprocess: vit.Preprocess) -> Image.Image:
     """The blurred photo that insertion starts from."""
-    return as_picture(opened, blur(opened.pixels, SIGMA))
+    return as_picture(blur(pixels, SIGMA), preprocess)
 
 
-def plain_colour(opened: Opened) -> tuple[int, ...]:
+def plain_colour(pixels: Tensor, preprocess: vit.Preprocess) -> list[int]:
     """The photo's mean colour that deletion fills patches with: red, green, blue, 0 … 255."""
-    return as_picture(opened, mean_colour(opened.pixels)).getpixel((0, 0))  # type: ignore[return-value]
+    return np.asarray(as_picture(mean_colour(pixels), preprocess))[0, 0].tolist()
 
 
 def agreement(maps: dict[str, NDArray[np.float32]]) -> list[list[float]]:

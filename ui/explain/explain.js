@@ -16,7 +16,6 @@ let frame = 0;
 let player = 0;
 const state = { target: null, rival: null, chosen: [], view: 'map', at: 0, wanted: new Set(), asked: [], total: 0 };
 
-const isNumber = (value) => typeof value === 'number';
 const methodOf = (name) => here.methods.find((method) => method.name === name);
 const headed = () => here.classes.length > 0;
 const mapKey = (m, seed = 0) => [m.name, seed, m.needs_target ? state.target : '', m.contrastive ? state.rival : ''].join('|');
