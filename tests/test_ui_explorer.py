@@ -94,7 +94,9 @@ def test_every_layers_first_five_classes_are_there_with_their_probabilities(anal
 
 
 def test_each_run_has_a_name_of_its_own(analysis, data):
-    assert Explorer().postprocess(analysis).run != data.run
+    again = Explorer().postprocess(analysis)
+    assert again is not None
+    assert again.run != data.run
 
 
 def test_nothing_in_and_nothing_out():

@@ -114,6 +114,7 @@ def test_every_kind_of_model_can_be_shown(kind, stranger):
     c = fake.model.config
     view = layers.show(photo(), EMBEDDED, 56, Settings(device="cpu"))
     sent = layers.LayersPart().postprocess(view)
+    assert sent is not None
     rows, cols = sent.grid
     detail = opened(sent)
     assert np.array(detail["maps"]).shape == (c.depth, c.heads, rows * cols)
@@ -125,6 +126,7 @@ def test_every_kind_of_model_can_be_shown(kind, stranger):
     names = [s["token"] for s in sent.sinks]
     assert names[: c.prefix] and set(range(c.prefix)) <= set(names) if c.prefix else True
     figures = model_tab.ModelPart().postprocess(model_tab.figures_of(fake, view))
+    assert figures is not None
     assert [f.name for f in figures.figures] == [
         "patch-filters",
         "position-similarity",
