@@ -96,7 +96,7 @@ root.addEventListener('input', (event) => {
 function unfold(role, open) {
   find(role).hidden = !open;
   root.querySelector(`[data-act="${role}"]`).setAttribute('aria-expanded', String(open));
-  if (open) find(role).scrollIntoView({ block: 'nearest', behavior: 'smooth' });
+  if (open) find(role).scrollIntoView({ block: 'nearest' });
 }
 
 // One step back: from two pictures to one, from a pinned patch to the class token.

@@ -1,6 +1,6 @@
 // All layers and heads at once for the current query: one row of small maps for each layer, drawn a few rows a frame.
 
-const MATRIX_MS = 4; // of script in one frame
+const MATRIX_MS = 3; // of script in one frame
 let matrixTurn = 0; // a new query makes what is under way stale
 let matrixKey = '';
 let matrixRest = 0;
