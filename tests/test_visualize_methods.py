@@ -9,7 +9,7 @@ from vit.model import ViT
 
 NAMES = {
     *("attention", "rollout", "gradient_rollout", "chefer", "legrad", "gradcam", "class_patches", "random", "centre"),
-    *("lrp", "integrated_gradients", "smoothgrad", "occlusion"),
+    *("attention_flow", "lrp", "integrated_gradients", "smoothgrad", "occlusion"),
 }
 GRADIENT = [name for name, method in METHODS.items() if method.gradient]
 CONTRASTIVE = [name for name, method in METHODS.items() if method.contrastive]

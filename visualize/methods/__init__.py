@@ -5,6 +5,7 @@ from torch import Tensor
 
 from visualize.methods import (
     attention,
+    attention_flow,
     centre,
     chefer,
     class_patches,
@@ -24,6 +25,7 @@ from vit.model import ViT
 METHODS: dict[str, Method] = {
     "attention": attention.METHOD,
     "rollout": rollout.METHOD,
+    "attention_flow": attention_flow.METHOD,
     "gradient_rollout": gradient_rollout.METHOD,
     "chefer": chefer.METHOD,
     "legrad": legrad.METHOD,
