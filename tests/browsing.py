@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import ROOT
 from PIL import Image
+from safetensors.torch import save_file
 
 import vit
 from vit.images import open_image
@@ -25,6 +26,32 @@ NEW_RUN = """old => {
   const root = document.querySelector('#explorer [data-complete]');
   return root && root.dataset.complete !== old;
 }"""
+
+
+TIMM_NAMES = {  # ours to timm's
+    "patch_embedding.projection": "patch_embed.proj",
+    "patch_embedding.cls_token": "cls_token",
+    "patch_embedding.register_tokens": "reg_token",
+    "patch_embedding.positions": "pos_embed",
+    "encoder_blocks": "blocks",
+    "self_attn": "attn",
+    "feed_forward": "mlp",
+    "residual1.norm": "norm1",
+    "residual2.norm": "norm2",
+    "classification_head.norm": "norm",
+    "classification_head.linear": "head",
+}
+
+
+def save_as_timm(model: vit.ViT, path: Path) -> str:
+    """Write a model's weights in timm's layout, for a page whose host allows any file. Returns the path as text."""
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        for ours, theirs in TIMM_NAMES.items():
+            name = name.replace(ours, theirs)
+        tensors[name] = tensor[None] if name == "pos_embed" else tensor
+    save_file(tensors, path)
+    return str(path)
 
 
 class Visit:

@@ -4,9 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from browsing import BROWSER, PHOTOS, Visit
+from browsing import BROWSER, PHOTOS, Visit, save_as_timm
 from conftest import start_app
-from safetensors.torch import save_file
 
 import vit
 
@@ -207,25 +206,8 @@ def open_host():
 
 def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):
     model = vit.ViT(vit.ViTConfig(image_size=64, width=64, depth=3, heads=1, hidden=64, classes=0, registers=2))
-    names = {
-        "patch_embedding.projection": "patch_embed.proj",
-        "patch_embedding.cls_token": "cls_token",
-        "patch_embedding.register_tokens": "reg_token",
-        "patch_embedding.positions": "pos_embed",
-        "encoder_blocks": "blocks",
-        "self_attn": "attn",
-        "feed_forward": "mlp",
-        "residual1.norm": "norm1",
-        "residual2.norm": "norm2",
-        "classification_head.norm": "norm",
-    }
-    tensors = {}
-    for name, tensor in model.state_dict().items():
-        for ours, theirs in names.items():
-            name = name.replace(ours, theirs)
-        tensors[name] = tensor[None] if name == "pos_embed" else tensor
     path = tmp_path / "mine.safetensors"
-    save_file(tensors, path)
+    save_as_timm(model, path)
     v = Visit(chromium, open_host)
     try:
         old = v.run

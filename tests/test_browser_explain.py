@@ -7,10 +7,9 @@ import re
 import numpy as np
 import pytest
 import torch
-from browsing import BROWSER, PHOTOS, Visit
+from browsing import BROWSER, PHOTOS, Visit, save_as_timm
 from conftest import start_app
 from PIL import Image
-from safetensors.torch import save_file
 
 import ui.explain.engine as engine
 import visualize
@@ -18,19 +17,6 @@ import vit
 from vit.images import open_image
 
 pytestmark = BROWSER
-NAMES = {  # ours to timm's
-    "patch_embedding.projection": "patch_embed.proj",
-    "patch_embedding.cls_token": "cls_token",
-    "patch_embedding.register_tokens": "reg_token",
-    "patch_embedding.positions": "pos_embed",
-    "encoder_blocks": "blocks",
-    "self_attn": "attn",
-    "feed_forward": "mlp",
-    "residual1.norm": "norm1",
-    "residual2.norm": "norm2",
-    "classification_head.norm": "norm",
-    "classification_head.linear": "head",
-}
 DONE = "() => document.querySelector('#explain [data-complete]')"
 QUICK = [name for name, m in visualize.METHODS.items() if not m.slow]
 
@@ -40,14 +26,11 @@ def weights_file(path, **changes) -> str:
     size = {"image_size": 64, "patch_size": 16, "width": 64, "depth": 3, "heads": 1, "hidden": 64}
     model = vit.ViT(vit.ViTConfig(**{**size, **changes}))
     generator = torch.Generator().manual_seed(0)
-    tensors = {}
-    for name, tensor in model.state_dict().items():
-        drawn = 0.15 * torch.randn(tensor.shape, generator=generator) if tensor.ndim > 1 else tensor
-        for ours, theirs in NAMES.items():
-            name = name.replace(ours, theirs)
-        tensors[name] = drawn[None] if name == "pos_embed" else drawn
-    save_file(tensors, path)
-    return str(path)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(0.15 * torch.randn(parameter.shape, generator=generator))
+    return save_as_timm(model, path)
 
 
 @pytest.fixture(scope="module")

@@ -194,13 +194,9 @@ find('scrub').addEventListener('input', (event) => {
 });
 
 // The page says that another photo is on its way, or that it failed and the last one is back.
-const listen = (name, act) => {
-  const heard = () => (root.isConnected ? act() : document.removeEventListener(name, heard));
-  document.addEventListener(name, heard);
-};
-listen('explorer:begin', () => begin('Looking at the photo …', 'busy'));
-listen('explorer:last', () => { if (!here) load(); });
-listen('explain:failed', () => {
+onPage('explorer:begin', () => begin('Looking at the photo …', 'busy'));
+onPage('explorer:last', () => { if (!here) load(); });
+onPage('explain:failed', () => {
   if (!pending) return;
   keep(pending, { error: 'The server could not compute this. Choose the class again for another try.', again: true });
   pending = null;

@@ -109,10 +109,6 @@ for (const role of ['distance', 'entropy']) {
 }
 onChoice('layers', markCard);
 // A new photo is on its way: nothing of the old one stays in sight. If it fails, what was there comes back.
-const onPage = (name, act) => {
-  const listen = () => (element.isConnected ? act() : document.removeEventListener(name, listen));
-  document.addEventListener(name, listen);
-};
 onPage('explorer:begin', () => {
   run++;
   delete root.dataset.complete;

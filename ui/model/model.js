@@ -94,10 +94,6 @@ async function load() {
 }
 
 // A new photo or model is on its way; if it fails, what was there comes back.
-const onPage = (name, act) => {
-  const listen = () => (element.isConnected ? act() : document.removeEventListener(name, listen));
-  document.addEventListener(name, listen);
-};
 onPage('explorer:begin', () => {
   run++;
   delete root.dataset.complete;

@@ -9,10 +9,13 @@ function publishChoice(from, { layer, head, query }) {
   document.dispatchEvent(new CustomEvent('explorer:choice', { detail: { layer, head, query, from } }));
 }
 
+// Hear what is said on the page for as long as this part is in it. The page says `explorer:begin` when a new photo or
+// model is on its way, and `explorer:last` when that failed and what was there is to be shown again.
+function onPage(name, act) {
+  const listen = (event) => (element.isConnected ? act(event) : document.removeEventListener(name, listen));
+  document.addEventListener(name, listen);
+}
+
 function onChoice(me, follow) {
-  const listen = (event) => {
-    if (!element.isConnected) document.removeEventListener('explorer:choice', listen);
-    else if (event.detail.from !== me) follow(event.detail);
-  };
-  document.addEventListener('explorer:choice', listen);
+  onPage('explorer:choice', ({ detail }) => { if (detail.from !== me) follow(detail); });
 }
