@@ -2,18 +2,17 @@
 
     python -m benchmarks.faithfulness [--photos 100] [--embedded-photos 30] [--methods NAME …] [--table]
 
-Runs all methods over the first photos (by file name) of a folder whose labels.csv has the column file, with DeiT-Tiny
-(deit_tiny_patch16_224.safetensors in the folder of weights) and with the embedded model. The folders default to the
-environment variables VIT_PHOTOS and VIT_WEIGHTS. Every result is one line of JSON in --results and is never measured
-twice: a run that was stopped goes on, more photos or a new method cost only what is new. --again NAME measures a
-method once more; --table prints what is there. The class explained and watched is the model's prediction.
+Runs all methods over the first photos (by file name) of a folder whose labels.csv has the columns file and
+class_index, with DeiT-Tiny (deit_tiny_patch16_224.safetensors in the folder of weights) and with the embedded model.
+The folders default to the environment variables VIT_PHOTOS and VIT_WEIGHTS. Every result is one line of JSON in
+--results and is never measured twice: a run that was stopped goes on, more photos or a new method cost only what is
+new. --again NAME measures a method once more; --table prints what is there. The class explained and watched is the
+model's prediction.
 """
 
 import argparse
-import csv
 import json
 import multiprocessing
-import os
 import statistics
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,12 +24,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from benchmarks.common import DEIT, folder_flags, labelled, models_here
 from visualize import METHODS, explain, insertion_deletion, lerf_morf, perturbation
 from vit.checkpoints import Pretrained, available, load
 from vit.images import open_image
 
 STEPS = 14  # of insertion and deletion
-DEIT = "deit_tiny_patch16_224"
 COLUMNS = {  # what is measured, and whether more is better
     "positive": ("positive ↓", -1),
     "negative": ("negative ↑", 1),
@@ -129,16 +128,15 @@ def read(path: Path) -> dict[str, dict]:
     return found
 
 
-def tasks(models: dict[str, int], folder: Path, rows: Iterable[str]) -> list[Task]:
-    """All measurements in the order in which they are made: model, photo, then row, the slow ones last."""
-    with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
-        photos = sorted({row["file"] for row in csv.DictReader(file)})
+def tasks(models: dict[str, int], photos: Iterable[Path], rows: Iterable[str]) -> list[Task]:
+    """All measurements in the order in which they are made: model, photo by name, then row, the slow ones last."""
+    ordered = sorted(set(photos))
     methods = {row: METHODS[ROWS[row][1]] for row in rows}
     order = sorted(methods, key=lambda row: (methods[row].slow, not methods[row].baseline, methods[row].gradient))
     return [
-        Task(model, str(folder / photo), row, number)
+        Task(model, str(photo), row, number)
         for model, count in models.items()
-        for number, photo in enumerate(photos[:count])
+        for number, photo in enumerate(ordered[:count])
         for row in order
     ]
 
@@ -178,7 +176,7 @@ def tables(records: Iterable[dict], model: str) -> str:
     seen = dict(sorted(seen.items(), key=lambda item: -statistics.fmean(item[1][p]["lerf_morf"] for p in photos)))
 
     def cell(mean: float, half: float, digits: int) -> str:
-        return f"{mean:.{digits}f} ± {half:.{digits}f}"
+        return f"{mean:.{digits}f} ± {half:.{digits}f}".replace("-", "−")
 
     def line(*cells: str) -> str:
         return f"| {' | '.join(cells)} |"
@@ -189,14 +187,14 @@ def tables(records: Iterable[dict], model: str) -> str:
     digits = {"positive": 1, "negative": 1, "insertion": 3, "deletion": 3, "lerf_morf": 2}
     lines = [f"{model}, {len(photos)} photos", ""]
     lines.append(line("method", *(title for title, _ in COLUMNS.values()), "s / photo"))
-    lines.append(line("---", *["---:"] * (len(COLUMNS) + 1)))
+    lines.append(f"|---{'|---:' * (len(COLUMNS) + 1)}|")
     for row in seen:
         cells = [cell(*interval(values(row, column)), digits[column]) for column in COLUMNS]
         lines.append(line(ROWS[row][0], *cells, f"{statistics.fmean(values(row, 'seconds')):.2f}"))
     over = [b for b in BASELINES if b in seen]
     lines += ["", "Better than a baseline by (paired; LeRF − MoRF, then positive and negative area together):", ""]
     lines.append(line("method", *(f"{ROWS[b][0]}: {what}" for b in over for what in ("LeRF − MoRF", "areas"))))
-    lines.append(line("---", *["---:"] * (2 * len(over))))
+    lines.append(f"|---{'|---:' * (2 * len(over))}|")
     for row in (r for r in seen if r not in BASELINES):
         cells = []
         for b in over:
@@ -213,24 +211,20 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--photos", type=int, default=100, help="photos for DeiT-Tiny (default: 100)")
     parser.add_argument("--embedded-photos", type=int, default=30, help="photos for the embedded model (default: 30)")
-    parser.add_argument("--folder", type=Path, default=os.environ.get("VIT_PHOTOS"), help="folder with labels.csv")
-    parser.add_argument("--weights", type=Path, default=os.environ.get("VIT_WEIGHTS"), help="folder of weights")
+    folder_flags(parser, "--folder")
     parser.add_argument("--methods", nargs="+", default=list(ROWS), choices=ROWS, metavar="NAME")
     parser.add_argument("--again", nargs="+", default=[], choices=ROWS, metavar="NAME", help="measure these anew")
     parser.add_argument("--results", type=Path, default=Path("build/faithfulness.jsonl"), help="file of results")
     parser.add_argument("--workers", type=int, default=1, help="processes of one thread each (default: 1)")
     parser.add_argument("--table", action="store_true", help="measure nothing, print what is there")
     args = parser.parse_args(arguments)
-    models: dict[str, int] = {}
-    deit = Path(args.weights) / f"{DEIT}.safetensors" if args.weights else None
-    if args.table or (deit and deit.is_file()):
-        models[str(deit or DEIT)] = args.photos
-    models[available()[0]] = args.embedded_photos
+    here = models_here(args.weights)
+    counts = {DEIT: args.photos, available()[0]: args.embedded_photos}
     if not args.table:
-        if args.folder is None:
-            parser.error("name a folder of photos: --folder or VIT_PHOTOS")
+        photos = [file for file, _ in labelled(parser, args.folder)]
         known = read(args.results)
-        wanted = tasks(models, Path(args.folder), [*dict.fromkeys([*args.methods, *args.again])])
+        models = {here[name]: count for name, count in counts.items() if name in here}
+        wanted = tasks(models, photos, [*dict.fromkeys([*args.methods, *args.again])])
         pending = [task for task in wanted if key_of(task.identity) not in known or task.row in args.again]
         args.results.parent.mkdir(parents=True, exist_ok=True)
         print(f"{len(wanted) - len(pending)} of {len(wanted)} measurements are there", flush=True)
@@ -245,8 +239,8 @@ def main(arguments: list[str] | None = None) -> None:
                     minutes = (time.perf_counter() - start) / 60
                     print(f"{done} of {len(pending)} in {minutes:.1f} min", flush=True)
     records = list(read(args.results).values())
-    for model in models:
-        print(f"\n{tables(records, Path(model).stem)}", flush=True)
+    for model in counts if args.table else here:
+        print(f"\n{tables(records, model)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,23 +2,22 @@
 
     python -m benchmarks.head_averages [--photos DIR] [--weights DIR] [--out assets/head_averages.json]
 
-For the embedded model, and for DeiT-Tiny where its weights are. The folder of photos holds labels.csv with a column
-file; all photos that it lists are used, at each model's own input size. The folders default to the environment
-variables VIT_PHOTOS and VIT_WEIGHTS. An entry holds the SHA-256 of the weights that it was made with, so that the page
-shows it for no others; entries of models that are not run again are kept.
+For the embedded model, and for DeiT-Tiny where its weights are. The folder of photos holds labels.csv with the columns
+file and class_index; all photos that it lists are used, at each model's own input size. The folders default to the
+environment variables VIT_PHOTOS and VIT_WEIGHTS. An entry holds the SHA-256 of the weights that it was made with, so
+that the page shows it for no others; entries of models that are not run again are kept.
 """
 
 import argparse
-import csv
 import json
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks.common import folder_flags, labelled, models_here
 from visualize import attention_distance, attention_entropy
-from vit.checkpoints import Pretrained, available, load
+from vit.checkpoints import Pretrained, load
 from vit.images import open_image
 
 ASSET = Path(__file__).parents[1] / "assets" / "head_averages.json"
@@ -51,23 +50,13 @@ def entry(pretrained: Pretrained, files: list[Path]) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Means of attention distance and entropy over many photos.")
-    parser.add_argument("--photos", type=Path, default=os.environ.get("VIT_PHOTOS"), help="folder with labels.csv")
-    parser.add_argument("--weights", type=Path, default=os.environ.get("VIT_WEIGHTS"), help="folder of weights")
+    folder_flags(parser)
     parser.add_argument("--out", type=Path, default=ASSET, help="JSON file that is written (default: the page's)")
     args = parser.parse_args()
-    if args.photos is None:
-        parser.error("name a folder of photos: --photos or VIT_PHOTOS")
-    with (Path(args.photos) / "labels.csv").open(encoding="utf-8", newline="") as file:
-        files = [Path(args.photos) / row["file"] for row in csv.DictReader(file)]
-    names: list[str | Path] = [available()[0]]
-    deit = Path(args.weights) / "deit_tiny_patch16_224.safetensors" if args.weights else None
-    if deit and deit.is_file():
-        names.append(deit)
+    files = [file for file, _ in labelled(parser, args.photos)]
     known = json.loads(args.out.read_text(encoding="utf-8")) if args.out.is_file() else {}
-    for name in names:
-        pretrained = load(name)
-        key = deit.stem if deit and name == deit else pretrained.checkpoint.name
-        known[key] = entry(pretrained, files)
+    for key, where in models_here(args.weights).items():
+        known[key] = entry(load(where), files)
         distance = known[key]["distance"]
         means = [sum(row) / len(row) for row in distance]
         print(f"{key}: {len(files)} photos, mean distance {means[0]:.1f} px in layer 1, {means[-1]:.1f} px in the last")

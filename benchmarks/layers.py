@@ -17,12 +17,12 @@ import torch
 
 import visualize
 import vit
+from benchmarks.common import CLOCKS, speed_flags
 from ui.layers.engine import describe
 from vit.config import ViTConfig
 from vit.model import ViT, ViTOutput
 
 AIM = 0.5
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 MODELS = {
     "embedded": None,
     "ViT-Ti/16": ViTConfig(width=192, heads=3, hidden=768),
@@ -103,15 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.layers", description="Layer by layer against a forward."
     )
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL")
-    parser.add_argument("--seconds", type=float, default=10.0, help="time for each model (default: 10)")
-    parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own choice)")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="cpu: processor time, steadier on a busy machine with --threads 1",
-    )
+    speed_flags(parser, MODELS)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

@@ -17,11 +17,11 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
+from benchmarks.common import CLOCKS, speed_flags
 from vit.config import ViTConfig
 from vit.model import ViT
 
 AIM = 1.1
-CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 MODELS = {
     "ViT-Ti/16": ViTConfig(width=192, heads=3, hidden=768),
     "ViT-S/16": ViTConfig(width=384, heads=6, hidden=1536),
@@ -96,18 +96,8 @@ def main() -> None:
         prog="python -m benchmarks.trace",
         description="Our trace, with all attention maps, against timm's fused forward.",
     )
-    parser.add_argument(
-        "--models", nargs="+", default=list(MODELS), choices=MODELS, metavar="MODEL", help="default: all"
-    )
+    speed_flags(parser, MODELS)
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 4], help="batch sizes (default: 1 4)")
-    parser.add_argument("--seconds", type=float, default=10.0, help="time for each row (default: 10)")
-    parser.add_argument("--threads", type=int, help="threads of PyTorch (default: its own choice)")
-    parser.add_argument(
-        "--clock",
-        choices=CLOCKS,
-        default="wall",
-        help="cpu: processor time, steadier on a busy machine with --threads 1",
-    )
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

@@ -40,6 +40,7 @@ def run(tmp_path, monkeypatch):
         return [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line[-1:] == "}"]
 
     go.results, go.model, go.folder = results, model, tmp_path
+    go.photos = [tmp_path / f"{i}.png" for i in range(3)]
     return go
 
 
@@ -89,16 +90,16 @@ def test_a_line_that_was_cut_off_is_measured_again(run):
 
 
 def test_slow_methods_come_last_and_noise_differs_from_photo_to_photo(run):
-    order = [t.row for t in faithfulness.tasks({EMBEDDED: 1}, run.folder, faithfulness.ROWS)]
+    order = [t.row for t in faithfulness.tasks({EMBEDDED: 1}, run.photos, faithfulness.ROWS)]
     assert set(order) == set(faithfulness.ROWS) > set(METHODS)
     slow = [METHODS[faithfulness.ROWS[row][1]].slow for row in order]
     assert slow == sorted(slow)
-    noise = [t.identity["options"] for t in faithfulness.tasks({EMBEDDED: 3}, run.folder, ["random"])]
+    noise = [t.identity["options"] for t in faithfulness.tasks({EMBEDDED: 3}, run.photos, ["random"])]
     assert noise == [{"seed": 0}, {"seed": 1}, {"seed": 2}]
 
 
 def test_every_row_finds_its_lines_again(run):
-    for task in faithfulness.tasks({EMBEDDED: 1}, run.folder, faithfulness.ROWS):
+    for task in faithfulness.tasks({EMBEDDED: 1}, run.photos, faithfulness.ROWS):
         assert faithfulness.row_of(task.identity) == task.row
     assert faithfulness.row_of({"method": "chefer", "options": {"of": "another time"}}) is None
 
@@ -128,7 +129,7 @@ def test_tables_by_hand():
     # Always 3 above random, photo by photo, and 3 + 3 in the two areas; 4 ± 1.13 above the centre.
     assert "| Chefer relevance | 3.00 ± 0.00 | 6.0 ± 0.0 | 4.00 ± 1.13 | 8.0 ± 2.3 |" in text
     labels = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
-    assert labels[2:5] == ["Chefer relevance", "Random", "Centre"]  # by LeRF − MoRF
+    assert labels[1:4] == ["Chefer relevance", "Random", "Centre"]  # by LeRF − MoRF
     assert "nothing measured" in faithfulness.tables([], EMBEDDED)
     assert "no photo has been seen by all" in faithfulness.tables([records[0], records[4]], EMBEDDED)
 

@@ -102,6 +102,15 @@ def test_the_embedded_model_loads_within_two_seconds():
     assert time.process_time() - start < 2
 
 
+def test_weights_loaded_in_inference_mode_can_be_differentiated_through(folder):
+    with torch.inference_mode():
+        model = load(folder).model
+    assert not any(parameter.is_inference() for parameter in model.parameters())
+    pixels = torch.zeros(1, 3, 32, 32, requires_grad=True)
+    model(pixels).sum().backward()
+    assert pixels.grad is not None
+
+
 def test_the_embedded_model_sees_a_cat():
     pretrained = load(available()[0])
     prepared = pretrained.preprocess(open_image(ROOT / "assets" / "examples" / "cat.jpg"))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import faithfulness
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TOUR = sorted(set(re.findall(r"`((?:vit|visualize|ui|tests|benchmarks|assets)/[\w./]*)`", README)))
@@ -55,3 +57,13 @@ def test_spaces_front_matter_names_this_app():
     low, high = re.search(r"gradio>=([\d.]+),<(\d+)", (ROOT / "requirements.txt").read_text()).groups()  # type: ignore[union-attr]
     assert facts["sdk_version"].startswith(low)
     assert int(facts["sdk_version"].split(".")[0]) < int(high)
+
+
+@pytest.mark.parametrize(("model", "photos"), [(faithfulness.DEIT, 100), (faithfulness.available()[0], 30)])
+def test_tables_of_faithfulness_are_those_of_the_measurements(model: str, photos: int):
+    records = faithfulness.read(ROOT / "benchmarks" / "faithfulness.jsonl").values()
+    heading, table, _, gains = faithfulness.tables(records, model).split("\n\n")
+    assert heading == f"{model}, {photos} photos"
+    assert table in README
+    assert len(table.splitlines()) == 2 + len(faithfulness.ROWS)
+    assert len(gains.splitlines()) == 2 + len(faithfulness.ROWS) - len(faithfulness.BASELINES)

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vit.convert import convert
@@ -82,7 +83,8 @@ def load(name: str | Path, *, labels: Sequence[str] | None = None) -> Pretrained
     except Unreachable as error:
         here = ", ".join(filter(is_local, REGISTRY))
         raise ValueError(f"{error} Without a network, these models can be used: {here}.") from error
-    return _build(found, labels)
+    with torch.inference_mode(False):  # weights made inside it could never be differentiated through
+        return _build(found, labels)
 
 
 @dataclass(frozen=True)
