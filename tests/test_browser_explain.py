@@ -193,6 +193,23 @@ def test_every_card_has_its_areas_its_rank_and_its_limits_and_the_line_on_top_is
     assert f"all {engine.SEEDS} random maps" in v.part("rule")
 
 
+def test_cards_stand_as_listed_or_the_best_first(seen):
+    v = seen
+    cards = "cards => cards.map(card => card.dataset.method)"
+
+    def order() -> list[str]:
+        v.settle()
+        return v.page.locator("[data-part=quick] .ex-card").evaluate_all(cards)
+
+    assert order() == QUICK
+    v.page.get_by_role("button", name="best first").press("Enter")
+    ranked = order()
+    assert ranked == sorted(QUICK, key=lambda name: (v.rank(name), QUICK.index(name))) != QUICK
+    assert v.page.evaluate("document.activeElement.dataset.order") == "rank"
+    v.page.get_by_role("button", name="as listed").click()
+    assert order() == QUICK
+
+
 def test_the_maps_that_are_drawn_are_those_of_their_methods(seen, truth):
     _, chances, find = truth
     maps, _ = find(int(chances.argmax()), names=["chefer", "centre"])

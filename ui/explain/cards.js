@@ -73,6 +73,15 @@ function fillCard(parts, method, { map, score, rank, of, bar, settled, range, ch
   face.setAttribute('aria-label', spoken.join('; '));
 }
 
+// Put cards into this order; the one that has the focus keeps it.
+function orderCards(list, cards, sorted) {
+  list.classList.toggle('sorted', sorted);
+  if (cards.every((card, i) => list.children[i] === card)) return;
+  const held = document.activeElement;
+  list.append(...cards);
+  if (list.contains(held)) held.focus({ preventScroll: true });
+}
+
 const strongest = (map, grid) =>
   map.low === map.high
     ? 'the same everywhere'

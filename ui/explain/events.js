@@ -172,9 +172,10 @@ function showChecks(method) {
 }
 
 root.addEventListener('click', (event) => {
-  const button = event.target.closest('[data-view], [data-do]');
+  const button = event.target.closest('[data-view], [data-order], [data-do]');
   if (!button || !here) return;
   if (button.dataset.view) { stop(); state.view = button.dataset.view; redraw(); }
+  if (button.dataset.order) { state.order = button.dataset.order; redraw(); }
   const act = button.dataset.do;
   if (act === 'play') play();
   if (act === 'no-rival') aim(state.target, null);

@@ -14,7 +14,7 @@ let pending = null; // the question that is on its way
 let serial = 0;
 let frame = 0;
 let player = 0;
-const state = { target: null, rival: null, chosen: [], view: 'map', at: 0, wanted: new Set(), asked: [], total: 0 };
+const state = { target: null, rival: null, chosen: [], view: 'map', order: 'list', at: 0, wanted: new Set(), asked: [], total: 0 };
 
 const methodOf = (name) => here.methods.find((method) => method.name === name);
 const headed = () => here.classes.length > 0;
@@ -117,6 +117,7 @@ function draw() {
       waiting: headed() ? Boolean(now) : now ? true : null, photo: here.photo, grid: here.grid,
     });
   }
+  arrange(ranks, busy);
   showVerdict(name, scored, labels, bar, busy, left.length);
   const first = methodOf(state.chosen[0] || 'attention');
   const rival = state.rival === null ? '' : first.contrastive ? ` Here: for “${name}” and against “${here.classes[state.rival]}”.` : ' It knows no rival class: this is the map without one.';
@@ -141,6 +142,15 @@ function draw() {
     find('matrix').dataset.key = agreeKey();
     find('agree-said').textContent = agreementWords(agreed.names.filter((n) => !methodOf(n).baseline), labels, agreed.numbers.filter((_, i) => !methodOf(agreed.names[i]).baseline).map((row) => row.filter((_, j) => !methodOf(agreed.names[j]).baseline)));
   }
+}
+
+// Cards as the methods are listed, or the best first. While something is measured they stay where they are.
+function arrange(ranks, busy) {
+  for (const button of root.querySelectorAll('[data-order]')) button.setAttribute('aria-pressed', String(button.dataset.order === state.order));
+  const sorted = state.order === 'rank';
+  if (sorted && busy) return;
+  const place = (m) => (sorted ? ranks.get(m.name) || Infinity : 0); // those without a score last; equal ones as listed
+  orderCards(find('quick'), here.methods.filter((m) => !m.slow).sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b))).map((m) => here.cards[m.name].card), sorted);
 }
 
 function showVerdict(name, scored, labels, bar, busy, left) {
