@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -94,18 +95,33 @@ def start_app(*flags: str, script: str = "app.py", **environment: str) -> tuple[
     raise RuntimeError("The app did not answer within a minute.")
 
 
-@pytest.fixture(scope="session")
-def page_url() -> Iterator[str]:
-    """Address of a running page."""
-    process, url = start_app()
-    yield url
-    process.send_signal(signal.SIGINT)
+@contextmanager
+def running(*flags: str, script: str = "app.py") -> Iterator[str]:
+    """The address of a page that stays until the block ends; Ctrl-C, or a kill where that does not do."""
+    process, url = start_app(*flags, script=script)
     try:
+        yield url
+        process.send_signal(signal.SIGINT)
         process.wait(20)
     finally:
         process.kill()
+        process.wait(20)
         if process.stdout:
             process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def page_url() -> Iterator[str]:
+    """Address of a running page."""
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def open_host() -> Iterator[str]:
+    """Address of a page whose host allows any file of weights."""
+    with running("--any-model", "1") as url:
+        yield url
 
 
 CHROMIUM_FLAGS = (

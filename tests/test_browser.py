@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from browsing import BROWSER, PHOTOS, Visit, save_as_timm
-from conftest import start_app
 
 import vit
 
@@ -127,17 +126,6 @@ def test_a_phone_sees_one_column_without_sideways_scrolling(visit, scheme):
     v.page.locator("[data-role=picture]").tap(position={"x": 100, "y": 100})
     v.settle()
     assert v.text("sentence").startswith("The patch in row")
-
-
-@pytest.fixture(scope="module")
-def open_host():
-    """A page whose host allows any file of weights."""
-    process, url = start_app("--any-model", "1")
-    yield url
-    process.kill()
-    process.wait(20)
-    if process.stdout:
-        process.stdout.close()
 
 
 def choose(visit: Visit, name: str) -> None:

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 from browsing import BROWSER, PHOTOS, Visit, save_as_timm
-from conftest import start_app
 
 import vit
 
@@ -191,17 +190,6 @@ def test_a_phone_sees_every_step_without_sideways_scrolling(visit, scheme):
         over = """() => [...document.querySelectorAll('#anatomy .an-figure > *, #anatomy .an-words > *')]
           .filter(each => each.getBoundingClientRect().right > 391).length"""
         assert a.page.evaluate(over) == 0, key
-
-
-@pytest.fixture(scope="module")
-def open_host():
-    """A page whose host allows any file of weights."""
-    process, url = start_app("--any-model", "1")
-    yield url
-    process.kill()
-    process.wait(20)
-    if process.stdout:
-        process.stdout.close()
 
 
 def test_a_model_with_registers_and_without_a_head_goes_through_all_steps(chromium, open_host, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from browsing import BROWSER, PHOTOS, Visit, save_as_timm
-from conftest import start_app
+from conftest import running
 from PIL import Image
 
 import ui.explain.engine as engine
@@ -39,12 +39,8 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     whole = weights_file(folder / "small.safetensors")
     bare = weights_file(folder / "bare.safetensors", classes=0, registers=2)
-    process, url = start_app("--any-model", "1", "--model", whole)
-    yield url, whole, bare
-    process.kill()
-    process.wait(20)
-    if process.stdout:
-        process.stdout.close()
+    with running("--any-model", "1", "--model", whole) as url:
+        yield url, whole, bare
 
 
 @pytest.fixture(scope="module")

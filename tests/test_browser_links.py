@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from browsing import BROWSER, PHOTOS, Visit
-from conftest import start_app
+from conftest import running
 from large_page import random_layer
 from PIL import Image
 
@@ -267,12 +267,8 @@ def test_one_layer_that_is_gone_leaves_the_others(visit):
 
 @pytest.fixture(scope="module")
 def large_page():
-    process, url = start_app(script="tests/large_page.py")
-    yield url
-    process.kill()
-    process.wait(20)
-    if process.stdout:
-        process.stdout.close()
+    with running(script="tests/large_page.py") as url:
+        yield url
 
 
 def test_a_large_model_is_opened_within_a_budget_of_bytes(chromium, large_page):
