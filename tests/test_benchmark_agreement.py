@@ -8,7 +8,7 @@ from PIL import Image
 from visual_models import one_thread, tiny  # noqa: F401
 
 from benchmarks import agreement
-from visualize import METHODS, explain, rank_correlation
+from visualize import METHODS, explain, model_dependence, rank_correlation, stability
 from vit.preprocess import Preprocess
 
 
@@ -50,6 +50,20 @@ def test_table_by_hand():
         "| Chefer relevance | −0.50 ± 0.00 |  |",
         "| Random | 0.00 ± 0.00 | 1.00 ± 0.00 |",
     ]
+
+
+def test_checks_are_the_librarys(files, monkeypatch, capsys):
+    pretrained = small()
+    monkeypatch.setattr(agreement, "load", lambda name: pretrained)
+    monkeypatch.delenv("VIT_WEIGHTS", raising=False)
+    agreement.main(["--folder", str(files[0].parent), "--checks", "--methods", "chefer", "random"])
+    pixels = [pretrained.preprocess(Image.open(file)).pixels for file in files]
+    means = [
+        np.mean([float(measure(pretrained.model, each, "chefer")) for each in pixels])
+        for measure in (model_dependence, stability)
+    ]
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| Chefer"))
+    assert [cell.split(" ±")[0].strip() for cell in row.split("|")[2:4]] == [agreement.written(m) for m in means]
 
 
 def test_command_prints_the_mean_of_all_pairs(files, monkeypatch, capsys):

@@ -173,19 +173,21 @@ def test_every_card_has_its_areas_its_rank_and_its_limits_and_the_line_on_top_is
         assert v.rank(name) == 1 + sum(other > values[name] + 1e-6 for other in values.values())
         assert visualize.METHODS[name].limits in v.card(name).locator(".ex-limits").inner_text()
     top = max(map(worth, randoms))
-    groups: dict[str, list[str]] = {"both": [], "random": [], "none": []}
+    least = min(map(worth, randoms))
+    groups: dict[str, list[str]] = {"both": [], "random": [], "same": [], "worse": []}
     for name in sorted((n for n in QUICK if not visualize.METHODS[n].baseline), key=lambda n: -values[n]):
-        beats = ["none", "random", "both"][int(values[name] > top) + (values[name] > max(top, values["centre"]))]
+        beats = ["same", "random", "both"][int(values[name] > top) + (values[name] > max(top, values["centre"]))]
+        beats = "worse" if values[name] < least else beats
         groups[beats].append(visualize.METHODS[name].label)
     line = v.part("verdict")
-    words = {"both": "put", "random": "beat", "none": "do"}
+    words = {"both": ("put", "puts"), "random": ("beat", "beats"), "same": ("cannot",) * 2, "worse": ("do", "does")}
     for group, names in groups.items():
         if names:
-            verb = words[group] + ("" if len(names) > 1 else {"put": "s", "beat": "s", "do": "es"}[words[group]])
-            assert f"{listed(names)} {verb} " in line, (line, groups)
+            assert f"{listed(names)} {words[group][len(names) == 1]} " in line, (line, groups)
     assert ("no map here" in line) is not bool(groups["both"])
     assert ("but not a blob" in line) is bool(groups["random"])
-    assert ("not even" in line) is bool(groups["none"])
+    assert ("cannot be told from the random maps" in line) is bool(groups["same"])
+    assert ("worse than every random map" in line) is bool(groups["worse"])
     assert f"all {engine.SEEDS} random maps" in v.part("rule")
 
 
@@ -241,12 +243,54 @@ def test_a_rival_class_changes_only_the_maps_that_take_one(explained):
     v.done()
     assert np.abs(v.shown("[data-method=chefer] canvas") - taking).mean() > 0.5
     assert np.abs(v.shown("[data-method=rollout] canvas") - other).max() == 0
+    named = v.page.locator("#ex-class").input_value()
+    assert f"why “{named}” rather than “tench”; the scores still watch “{named}” alone" in v.part("rule")
     v.card("rollout").locator(".ex-face").click()
     assert "no rival" in v.part("shows")
     v.page.locator("[data-do=no-rival]").click()
     v.done()
     assert v.page.locator("#ex-rival").input_value() == ""
+    assert v.page.evaluate("document.activeElement.id") == "ex-rival"
     assert np.abs(v.shown("[data-method=chefer] canvas") - taking).max() == 0
+
+
+def test_what_was_chosen_stays_while_the_maps_of_another_class_are_on_their_way(explained):
+    v = explained()
+    v.front("legrad")
+    v.front("chefer")
+    chosen = "cards => cards.map(card => card.dataset.method)"
+    before = v.page.locator("#explain .ex-card.chosen").evaluate_all(chosen)
+    v.choose("class", "giant pan")
+    v.settle()
+    assert v.part("name") == visualize.METHODS["chefer"].label
+    assert v.page.locator("#explain .ex-card.chosen").evaluate_all(chosen) == before
+    v.done()
+    assert v.part("name") == visualize.METHODS["chefer"].label
+    assert v.page.locator("#explain .ex-card.chosen").evaluate_all(chosen) == before
+
+
+def test_a_class_cannot_be_its_own_rival(explained):
+    v = explained()
+    named = v.page.locator("#ex-class").input_value()
+    v.page.locator("#ex-rival").click()
+    first = v.page.locator("#ex-rival-list li span").first.inner_text()
+    assert first != named
+    v.page.locator("#ex-rival").press_sequentially(named)
+    assert named not in v.page.locator("#ex-rival-list li span").all_inner_texts()
+    v.page.locator("#ex-rival").fill(first)
+    v.page.locator("#ex-rival").press("Enter")
+    assert v.page.locator("#ex-rival").input_value() == first
+    v.page.locator("#ex-class").click()
+    assert first not in v.page.locator("#ex-class-list li span").all_inner_texts()
+
+
+def test_tab_reaches_the_fields_one_after_the_other(seen):
+    v = seen
+    v.page.locator("#ex-class").focus()
+    v.page.keyboard.press("Tab")
+    assert v.page.evaluate("document.activeElement.id") == "ex-rival"
+    v.page.keyboard.press("Tab")
+    assert v.page.evaluate("document.activeElement.dataset.order") == "list"  # "clear" is hidden without a rival
 
 
 def test_out_of_sight_the_tab_asks_for_nothing(explained):
@@ -309,6 +353,10 @@ def test_a_slow_method_is_computed_on_request_and_joins_the_ranking(explained, t
     v.done()
     assert v.areas("occlusion")[0] == pytest.approx(float(scores["occlusion", 0].insertion), abs=6e-4)
     assert v.card("chefer").locator(".ex-rank").inner_text().endswith(f"of {of + 1}")
+    v.choose("class", "tench")  # many passes for another class: only when asked again
+    v.done()
+    assert v.card("occlusion").locator(".ex-compute").is_visible()
+    assert v.card("chefer").locator(".ex-rank").inner_text().endswith(f"of {of}")
 
 
 def test_agreement_and_the_checks_on_request(seen, truth):

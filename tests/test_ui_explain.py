@@ -97,6 +97,19 @@ def test_a_rival_reaches_the_methods_that_take_one_and_no_other(opened):
     assert len([key for key in o.maps if key[0] == "rollout"]) == 1  # made once for all classes
 
 
+def test_a_map_of_many_passes_comes_in_pieces_and_is_the_same(opened, monkeypatch):
+    monkeypatch.setattr(engine, "PIECE", 4)
+    o = opened()
+    assert ask(o, what="map", method="occlusion", target=2)["done"] == pytest.approx(4 / 6)
+    assert ask(o, what="map", method="occlusion", target=1)["done"] == pytest.approx(4 / 6)  # each class its own
+    assert o.maps == {}
+    got = ask(o, what="map", method="occlusion", target=2)
+    assert "done" not in got
+    expected = visualize.explain(looks[o.run].pretrained.model, o.pixels, "occlusion", 2)[0].numpy()
+    np.testing.assert_allclose(decode(got["map"]), expected, atol=1e-6)
+    assert [key[2] for key in o.begun] == [1]
+
+
 def test_random_maps_differ_by_seed_and_the_others_do_not(opened):
     o = opened()
     first, second = (decode(ask(o, what="map", method="random", seed=s)["map"]) for s in (0, 1))

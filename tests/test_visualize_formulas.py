@@ -138,6 +138,14 @@ def test_class_patches_are_probabilities_of_the_head_on_single_tokens():
     torch.testing.assert_close(explain(model, pixels, "class_patches", 3, layer=1), expected.detach())
 
 
+def test_class_patches_against_a_rival_are_the_difference_of_the_two():
+    model, pixels = tiny(), images()
+    one, other = (explain(model, pixels, "class_patches", each) for each in (3, 1))
+    torch.testing.assert_close(explain(model, pixels, "class_patches", 3, contrast=1), one - other)
+    mixed = explain(model, pixels, "class_patches", torch.tensor([3, 1]))  # each image its own class
+    torch.testing.assert_close(mixed, torch.stack([one[0], other[1]]))
+
+
 @pytest.mark.parametrize("kind", ["class", "mean", "distillation"])
 @pytest.mark.parametrize("baseline", ["mean", "zero"])
 def test_integrated_gradients_are_complete(kind, baseline):
@@ -209,3 +217,14 @@ def test_occlusion_equals_a_plain_loop(score):
                 covered[..., 8 * row : 8 * row + 8, 8 * col : 8 * col + 8] = pixels[i].mean((1, 2))[None, :, None, None]
                 expected = value(pixels[i : i + 1]) - value(covered)
                 assert got[i, row, col].item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_occlusion_in_parts_adds_up():
+    model, pixels = tiny("registers"), images()
+    whole = explain(model, pixels, "occlusion", 3)
+    parts = [explain(model, pixels, "occlusion", 3, patches=part) for part in ((0, 4), (4, 6))]
+    torch.testing.assert_close(sum(parts), whole)
+    assert parts[0].flatten(1)[:, 4:].eq(0).all()
+    for wrong in ((0, 7), (3, 3), (-1, 2), (1,), 4, "12", (0.0, 2)):
+        with pytest.raises(ValueError, match="patches"):
+            explain(model, pixels, "occlusion", 3, patches=wrong)

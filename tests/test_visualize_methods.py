@@ -12,7 +12,10 @@ NAMES = {
     *("attention_flow", "lrp", "integrated_gradients", "smoothgrad", "occlusion"),
 }
 GRADIENT = [name for name, method in METHODS.items() if method.gradient]
-CONTRASTIVE = [name for name, method in METHODS.items() if method.contrastive]
+CONTRASTIVE = [  # every method of a class
+    *("gradient_rollout", "chefer", "legrad", "gradcam", "lrp", "class_patches"),
+    *("integrated_gradients", "smoothgrad", "occlusion"),
+]
 CLASSES = [name for name, method in METHODS.items() if method.needs_target]
 
 
@@ -165,6 +168,10 @@ def test_nothing_changes_after_an_exception(method, monkeypatch):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
     assert explain(model, pixels, method).isfinite().all()
+
+
+def test_every_method_of_a_class_takes_a_rival():
+    assert {name for name, method in METHODS.items() if method.contrastive} == set(CONTRASTIVE) == set(CLASSES)
 
 
 def test_dropout_in_training_is_refused():

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from visualize.methods.base import ClassIndex, check_choice, check_number, check_whole, classes_of
+from visualize.methods.base import ClassIndex, check_choice, check_number, check_whole, classes_of, precise
 from vit.model import ViT
 
 SCORES = ("top1", "probability", "logit")
@@ -244,7 +244,7 @@ def perturbation(
         raise ValueError(f"mean and std need {channels} numbers each, the deviations above 0.")
     heatmap, index, photo = _prepare(model, pixels, heatmap, target, batch_size)
     size = pixels.shape[2:]
-    large = F.interpolate(heatmap[:, None].double(), size=size, mode="bilinear", align_corners=False)[:, 0]
+    large = F.interpolate(precise(heatmap[:, None]), size=size, mode="bilinear", align_corners=False)[:, 0]
     black = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)]).to(pixels)[None, :, None, None]
     x = torch.tensor([0.0, *shares], dtype=torch.float64)
     counts = [round(share * size.numel()) for share in x.tolist()]

@@ -102,6 +102,9 @@ def find_out(o: Opened, what: str, method: str, target: int | None, rival: int |
     if what == "agreement":
         return {"agreement": engine.agreement({name: engine.map_of(o, name, target, rival) for name in names})}
     if what == "map":
+        done = 1.0 if method == "random" else engine.go_on(o, method, target, rival)
+        if done < 1:
+            return {"done": done}
         heatmap = engine.map_of(o, method, target, rival, seed)
         return {"map": base64.b64encode(heatmap.astype("<f4").tobytes()).decode()}
     if what == "score" and target is not None:
@@ -148,7 +151,8 @@ def build(visit: Visit, tab: gr.Tab) -> None:
 
     The browser asks for one thing at a time, a map or one pair of curves, and asks on when it has the answer. Each is
     an event of its own in the one lane for models, so that between any two of them other visitors have their turn;
-    a generator would hold the lane until its last map. What was asked for an older photo is not answered.
+    a generator would hold the lane until its last map. A map of one pass for each patch comes in pieces. What was
+    asked for an older photo is not answered.
     """
     explain = Explain(value=ExplainData(run=""), elem_id="explain")
     held = gr.State()  # this visitor's `Opened`, to which maps are added in place, and what the browser was sent of it

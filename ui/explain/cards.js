@@ -31,15 +31,16 @@ function makeCard(method, { pick, compute, seeds }) {
 }
 
 // Fill a card: `map` {values, shares, order} or {error}, `score`, `rank`, `bar`, and what it still waits for.
-function fillCard(parts, method, { map, score, rank, of, bar, settled, range, chosen, first, waiting, photo, grid, asked, why }) {
+function fillCard(parts, method, { map, score, rank, of, bar, settled, range, chosen, first, waiting, photo, grid, asked, done, why }) {
   const { card, face, canvas, wait } = parts;
   card.classList.toggle('chosen', chosen);
   card.classList.toggle('first', first);
   const error = (map && map.error) || (score && score.error) || why;
   card.classList.toggle('failed', Boolean(error));
-  face.setAttribute('aria-pressed', String(chosen));
+  face.setAttribute('aria-pressed', String(first)); // a press on the one in front takes it out
   face.disabled = !map || Boolean(map.error);
   const has = map && map.values;
+  const computing = done ? `computing … ${percent(done)}` : 'computing …';
   if (!has && parts.drawn) { canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height); parts.drawn = null; }
   const [pen, width, height] = sized(canvas, grid);
   const stamp = has ? `${map.id}:${width}` : null;
@@ -47,7 +48,7 @@ function fillCard(parts, method, { map, score, rank, of, bar, settled, range, ch
     drawMap(pen, width, height, photo, map.shares, grid);
     parts.drawn = stamp;
   }
-  wait.textContent = has ? '' : error ? '' : method.slow && !asked ? '' : waiting ? 'computing …' : 'waiting';
+  wait.textContent = has ? '' : error ? '' : method.slow && !asked ? '' : waiting ? computing : 'waiting';
   canvas.classList.toggle('empty', !has);
   if (parts.button) parts.button.hidden = asked;
   const good = Boolean(score && !score.error);
@@ -69,6 +70,7 @@ function fillCard(parts, method, { map, score, rank, of, bar, settled, range, ch
   if (good) spoken.push(`insertion ${area(score.insertion)}, deletion ${area(score.deletion)}`);
   if (good && settled && !method.baseline) spoken.push(better(score, bar) ? 'better than both baselines' : 'not better than both baselines');
   if (has) spoken.push(strongest(map, grid));
+  if (chosen && !first) spoken.push('in the figures, behind another');
   if (error) spoken.push(error);
   face.setAttribute('aria-label', spoken.join('; '));
 }

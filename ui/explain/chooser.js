@@ -10,13 +10,15 @@ function makeChooser(box, choose) {
   let shown = [];
   let at = 0;
   let current = null;
+  let taken = null; // the class in the other field, which is no choice here
 
   const label = () => (current === null ? '' : names[current]);
 
   function matches(text) {
     const wanted = text.trim().toLowerCase();
-    if (!wanted) return order;
-    const found = order.filter((i) => names[i].toLowerCase().includes(wanted));
+    const free = order.filter((i) => i !== taken);
+    if (!wanted) return free;
+    const found = free.filter((i) => names[i].toLowerCase().includes(wanted));
     const first = found.filter((i) => ` ${names[i].toLowerCase()}`.includes(` ${wanted}`)); // a word that begins so
     return [...first, ...found.filter((i) => !first.includes(i))];
   }
@@ -60,7 +62,7 @@ function makeChooser(box, choose) {
     choose(index);
   }
 
-  field.addEventListener('focus', () => { field.select(); open(''); });
+  field.addEventListener('focus', () => field.select());
   field.addEventListener('click', () => { if (list.hidden) { field.select(); open(''); } });
   field.addEventListener('blur', close);
   field.addEventListener('input', () => open(field.value));
@@ -85,6 +87,7 @@ function makeChooser(box, choose) {
       shares = chances;
       order = [...names.keys()].sort((a, b) => shares[b] - shares[a]);
     },
-    set(index) { current = index; field.value = label(); },
+    set(index, other) { current = index; taken = other; field.value = label(); },
+    focus() { field.focus(); },
   };
 }

@@ -18,6 +18,7 @@ STEPS = 14  # of the insertion and deletion curves
 SIGMA = 10.0  # of the blur that insertion starts from, in pixels
 SEEDS = 5  # random maps that the baseline is made of
 BATCH = 8  # pictures in the model at once
+PIECE = 32  # patches covered in one turn of the lane
 
 Key = tuple[str, int, int | None, int | None]
 
@@ -34,6 +35,7 @@ class Opened:
     device: str = "cpu"
     run: str = field(default_factory=lambda: secrets.token_hex(8))
     maps: dict[Key, NDArray[np.float32]] = field(default_factory=dict)  # each [rows cols]
+    begun: dict[Key, tuple[NDArray[np.float32], int]] = field(default_factory=dict)  # so far, and how many patches
 
 
 @on_gpu
@@ -100,6 +102,28 @@ def map_of(opened: Opened, method: str, target: int | None, rival: int | None, s
         options = options_of(key)
         opened.maps[key], _ = run_method(opened.name, opened.pixels, method, key[2], options, opened.device)
     return opened.maps[key]
+
+
+def go_on(opened: Opened, method: str, target: int | None, rival: int | None) -> float:
+    """Make the next piece of a map that can be made in pieces, the whole map otherwise: the share that is there, of 1.
+
+    So one map of many passes does not keep the model from everybody else. Raises ValueError with a sentence.
+    """
+    key = key_of(method, target, rival)
+    if key in opened.maps or "patches" not in visualize.METHODS[method].options:
+        map_of(opened, method, target, rival)
+        return 1.0
+    count = opened.pixels[0, 0].numel() // MODELS.get(opened.name).model.config.patch_size ** 2
+    so_far, first = opened.begun.get(key, (np.float32(0), 0))
+    end = min(first + PIECE, count)
+    options = {**options_of(key), "patches": (first, end)}
+    piece, _ = run_method(opened.name, opened.pixels, method, key[2], options, opened.device)
+    if end == count:
+        opened.maps[key] = so_far + piece
+        opened.begun.pop(key, None)
+    else:
+        opened.begun[key] = so_far + piece, end
+    return end / count
 
 
 def as_picture(pixels: Tensor, preprocess: vit.Preprocess) -> Image.Image:

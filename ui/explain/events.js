@@ -21,12 +21,13 @@ function aim(target, rival) {
   state.total = 0;
   state.at = 0;
   state.asked = [];
+  state.wanted = new Set(); // many passes for another class: only when asked again
   for (const known of [maps, scores, checks, agreements]) {
     for (const [key, found] of known) if (!found || found.again) known.delete(key);
   }
   delete root.dataset.complete;
-  classChooser.set(target);
-  rivalChooser.set(rival);
+  classChooser.set(target, rival);
+  rivalChooser.set(rival, target);
   root.querySelector('[data-do="no-rival"]').classList.toggle('off', rival === null);
   stop();
   redraw();
@@ -59,6 +60,7 @@ async function load() {
     scores = new Map();
     agreements = new Map();
     checks = new Map();
+    begun = new Map();
     here = { ...words, photo, blurred: soft, colour, grid, model, cards: {} };
   } catch {
     if (mine === run) begin('The server has let go of this photo, or cannot be reached. Choose the photo again.', 'empty');
@@ -83,7 +85,8 @@ async function load() {
 
 function receive(answer) {
   if (!pending || answer.serial !== pending.serial) return;
-  keep(pending, answer);
+  if (answer.done) begun.set(pending.key, answer.done);
+  else keep(pending, answer);
   pending = null;
   pump();
 }
@@ -178,7 +181,7 @@ root.addEventListener('click', (event) => {
   if (button.dataset.order) { state.order = button.dataset.order; redraw(); }
   const act = button.dataset.do;
   if (act === 'play') play();
-  if (act === 'no-rival') aim(state.target, null);
+  if (act === 'no-rival') { aim(state.target, null); rivalChooser.focus(); }
   if (act === 'picture') savePicture();
   if (act === 'numbers') saveNumbers();
   if (act === 'stability' || act === 'dependence') {

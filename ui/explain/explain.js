@@ -10,6 +10,7 @@ let maps = new Map(); // by what a map depends on: {values, shares, order} or {e
 let scores = new Map(); // by map and watched class
 let agreements = new Map();
 let checks = new Map();
+let begun = new Map(); // by map: the share that is there of one that comes in pieces
 let pending = null; // the question that is on its way
 let serial = 0;
 let frame = 0;
@@ -21,7 +22,8 @@ const headed = () => here.classes.length > 0;
 const mapKey = (m, seed = 0) => [m.name, seed, m.needs_target ? state.target : '', m.contrastive ? state.rival : ''].join('|');
 const scoreKey = (m, seed = 0) => `${mapKey(m, seed)}|${state.target}`;
 const mapOf = (m, seed) => maps.get(mapKey(m, seed));
-const computed = () => here.methods.filter((m) => !m.slow || state.wanted.has(m.name));
+const wants = (m) => !m.slow || state.wanted.has(m.name) || Boolean(mapOf(m));
+const computed = () => here.methods.filter(wants);
 const usable = () => computed().filter((m) => mapOf(m) && mapOf(m).values);
 
 function scoresOfRandom(m) {
@@ -104,16 +106,17 @@ function draw() {
   const range = all.length ? [Math.min(0, ...all, early ? early.low : 0), Math.max(...all)] : [0, 1];
   const name = headed() ? here.classes[state.target] : '';
 
-  if (!state.chosen.length || !usable().some((m) => m.name === state.chosen[0])) {
+  // What was chosen stays while its map for another class is on its way; only what has no map leaves.
+  state.chosen = state.chosen.filter((n) => wants(methodOf(n)) && !(mapOf(methodOf(n)) || {}).error);
+  if (!state.chosen.length) {
     const best = usable().find((m) => !m.baseline);
-    state.chosen = state.chosen.filter((n) => usable().some((m) => m.name === n));
-    if (!state.chosen.length && best) state.chosen = [best.name];
+    if (best) state.chosen = [best.name];
   }
   for (const m of here.methods) {
     const now = pending && pending.method === m.name && pending.key.startsWith(mapKey(m, pending.seed)) && (pending.what === 'map' || pending.what === 'score');
     fillCard(here.cards[m.name], m, {
       map: mapOf(m), score: scoreOf(m), rank: ranks.get(m.name), of: ranks.size, bar: early, settled: Boolean(bar), range,
-      chosen: state.chosen.includes(m.name), first: state.chosen[0] === m.name, asked: !m.slow || state.wanted.has(m.name),
+      chosen: state.chosen.includes(m.name), first: state.chosen[0] === m.name, asked: wants(m), done: begun.get(mapKey(m)),
       waiting: headed() ? Boolean(now) : now ? true : null, photo: here.photo, grid: here.grid,
     });
   }
@@ -153,6 +156,11 @@ function arrange(ranks, busy) {
   orderCards(find('quick'), here.methods.filter((m) => !m.slow).sort((a, b) => (place(a) === place(b) ? 0 : place(a) - place(b))).map((m) => here.cards[m.name].card), sorted);
 }
 
+function rivalRule(name) {
+  if (state.rival === null) return '';
+  return ` The maps say why “${name}” rather than “${here.classes[state.rival]}”; the scores still watch “${name}” alone.`;
+}
+
 function showVerdict(name, scored, labels, bar, busy, left) {
   const progress = find('progress');
   state.total = Math.max(state.total, left);
@@ -170,7 +178,7 @@ function showVerdict(name, scored, labels, bar, busy, left) {
   const judged = new Map([...scored].filter(([n]) => !methodOf(n).baseline));
   if (bar && !busy && judged.size) {
     find('verdict').textContent = verdictOf(labels, judged, bar, name);
-    find('rule').textContent = ruleOf(bar, here.probabilities, state.target);
+    find('rule').textContent = ruleOf(bar, here.probabilities, state.target) + rivalRule(name);
   } else {
     find('verdict').textContent = `Measuring how well these maps order the patches for “${name}” …`;
     find('rule').textContent = 'For each map, patches are shown and covered in its order, and the class’s probability is watched.';

@@ -45,21 +45,23 @@ function ranksOf(scores) {
   return ranks;
 }
 
-// Which maps beat both baselines, which at least the random maps, and which neither.
+// Which maps beat both baselines, which at least all random maps, which lie among those, and which below them all.
 function verdictOf(labels, scores, bar, name) {
   const sorted = [...scores].sort(([, a], [, b]) => worth(b) - worth(a));
   const those = (test) => sorted.filter(([, score]) => test(score)).map(([method]) => labels[method]);
   const good = those((score) => better(score, bar));
   const half = those((score) => !better(score, bar) && worth(score) > bar.high);
-  const rest = those((score) => !better(score, bar) && worth(score) <= bar.high);
+  const same = those((score) => worth(score) <= bar.high && worth(score) >= bar.low);
+  const worse = those((score) => worth(score) < bar.low);
   const verb = (many, one, more) => `${listed(many)} ${many.length === 1 ? one : more}`;
   const words = [
     good.length
       ? `For “${name}”, ${verb(good, 'puts', 'put')} the patches in a better order than both baselines.`
       : `For “${name}”, no map here puts the patches in a better order than both baselines.`,
   ];
-  if (half.length) words.push(`${verb(half, 'beats', 'beat')} the random maps, but not a blob in the middle.`);
-  if (rest.length) words.push(`${verb(rest, 'does', 'do')} not even beat the random maps.`);
+  if (half.length) words.push(`${verb(half, 'beats', 'beat')} every random map, but not a blob in the middle.`);
+  if (same.length) words.push(`${listed(same)} cannot be told from the random maps.`);
+  if (worse.length) words.push(`${verb(worse, 'does', 'do')} worse than every random map.`);
   return words.join(' ');
 }
 

@@ -1,5 +1,6 @@
 """What each patch says by itself: the head applied to every patch token."""
 
+import torch
 from torch import Tensor
 
 from visualize.methods.base import Method, Target, check_layer, logits_of
@@ -9,6 +10,8 @@ from vit.model import ViT
 
 def run(model: ViT, pixels: Tensor, target: Target, *, layer: int = -1) -> Tensor:
     """softmax(head(norm(x_l[:, j])))[c] for each patch j behind layer l: probabilities [B rows cols].
+
+    With a rival class, the difference of the two probabilities, from −1 to 1.
 
     This is what the annotated text's [1, 197, 1000] output shows. Raises ValueError for a head that reads class token
     and mean together: single tokens have no logits there.
@@ -20,11 +23,10 @@ def run(model: ViT, pixels: Tensor, target: Target, *, layer: int = -1) -> Tenso
             "This head reads the class token and the patches' mean together: single patches have no class of their own."
         )
     output = model.trace(pixels)
-    index = target.resolve(logits_of(output)).index
-    assert index is not None
+    target = target.resolve(logits_of(output))
     probabilities = model.classification_head(output.tokens[layer + 1]).softmax(dim=-1)  # [B tokens classes]
-    chosen = index[:, None, None].expand(-1, probabilities.shape[1], 1)
-    return to_grid(probabilities.gather(2, chosen)[..., 0], output.grid, output.prefix)
+    shares = torch.stack([target.of_image(i).score(each) for i, each in enumerate(probabilities)])  # [B tokens]
+    return to_grid(shares, output.grid, output.prefix)
 
 
 METHOD = Method(
@@ -35,4 +37,5 @@ METHOD = Method(
     shows="How probable the chosen class is when the head reads one patch alone.",
     limits="It does not show what the model used: the head was never trained on patches, and each has seen the others.",
     run=run,
+    contrastive=True,
 )
