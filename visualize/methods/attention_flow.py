@@ -76,6 +76,6 @@ METHOD = Method(
     needs_target=False,
     paper="Abnar and Zuidema 2020, arXiv 2005.00928",
     shows="How much attention can stream from the token that is read down to each part of the photo, in 7 × 7 parts.",
-    limits="It does not show what the upper layers do: the narrowest layer decides, mostly the lowest. It knows no class.",
+    limits="It does not show what the upper layers do: the narrowest decides, mostly the lowest. It knows no classes.",
     run=run,
 )
