@@ -63,7 +63,7 @@ def test_checks_are_the_librarys(files, monkeypatch, capsys):
         for measure in (model_dependence, stability)
     ]
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| Chefer"))
-    assert [cell.split(" ±")[0].strip() for cell in row.split("|")[2:4]] == [agreement.written(m) for m in means]
+    assert [cell.split(" ±")[0].strip() for cell in row.split("|")[2:4]] == [agreement.written(float(m)) for m in means]
 
 
 def test_command_prints_the_mean_of_all_pairs(files, monkeypatch, capsys):
