@@ -102,7 +102,7 @@ def find_out(o: Opened, what: str, method: str, target: int | None, rival: int |
     if what == "agreement":
         return {"agreement": engine.agreement({name: engine.map_of(o, name, target, rival) for name in names})}
     if what == "map":
-        done = 1.0 if method == "random" else engine.go_on(o, method, target, rival)
+        done = engine.go_on(o, method, target, rival, seed)
         if done < 1:
             return {"done": done}
         heatmap = engine.map_of(o, method, target, rival, seed)

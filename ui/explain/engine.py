@@ -104,14 +104,14 @@ def map_of(opened: Opened, method: str, target: int | None, rival: int | None, s
     return opened.maps[key]
 
 
-def go_on(opened: Opened, method: str, target: int | None, rival: int | None) -> float:
+def go_on(opened: Opened, method: str, target: int | None, rival: int | None, seed: int = 0) -> float:
     """Make the next piece of a map that can be made in pieces, the whole map otherwise: the share that is there, of 1.
 
     So one map of many passes does not keep the model from everybody else. Raises ValueError with a sentence.
     """
-    key = key_of(method, target, rival)
+    key = key_of(method, target, rival, seed)
     if key in opened.maps or "patches" not in visualize.METHODS[method].options:
-        map_of(opened, method, target, rival)
+        map_of(opened, method, target, rival, seed)
         return 1.0
     count = opened.pixels[0, 0].numel() // MODELS.get(opened.name).model.config.patch_size ** 2
     so_far, first = opened.begun.get(key, (np.float32(0), 0))
